@@ -1,0 +1,272 @@
+"""Speed and memory against peers on the same machine in the same run.
+
+``python -m scripts.bench [--runs N] [--only TEXT] [--work FOLDER] [--write]`` prints a table; ``--write`` keeps it in docs/benchmarks.md.
+Ends 1 when a promised ratio was missed. These are measurements, not tests: a busy machine shows in the spread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from plumbum import local
+from scripts.bench_measure import MEMORY_LIMIT_MIB, READY, UNPROMISED, Case, Outcome, Work, measure, promise, run_once, table
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+RESULTS: Final = PROJECT / "docs/benchmarks.md"
+PROGRAM: Final = str(Path(sys.executable).with_name("atsam-safe"))
+INPUTS_TIMEOUT_SECONDS: Final = 600
+HELLO: Final = """import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def hello(name: str = "world") -> None:
+    typer.echo(f"hello {name}")
+
+
+app()
+"""
+EXPLANATION: Final = """# Speed and memory
+
+Made by `./scripts/bench --write`; run it again on any Debian machine. {date}, {machine}. The machine was not idle: at most {load} processes
+wanted a processor (load average of a minute), ours and the peer's included.
+
+## How it is measured
+
+Whole processes from start to end, ours and a peer in turn in the same run, each first in every second pair; one uncounted pair before.
+Median of {runs} (fastest-slowest); the ratio is median over median. Both work on the same file system with a warm page cache, on folders
+that are laid out, emptied and synced before each run outside of the time measured. Processor time is that of all threads, user and system:
+a busy machine changes its ratio less than that of the clock. Memory is the largest single process, promised below {limit} MiB; an empty
+program measures {floor} MiB here. Where a line shows two times, the first is the operation inside the running program, the second the
+whole process.
+
+| peer | what it does | what it leaves out |
+|---|---|---|
+| `bsdtar -xf`, the outer archive alone | unpacks the package's own archive and compares its checksums | signature, payloads |
+| `bsdtar -xf`, then each payload | that, then unpacks each payload to files | signature, bills of materials, SHA-256, any sync |
+| `cp -a` | copies a tree with its metadata | any checksum, any sync |
+| `…, sync -f` | that, and waits until the file system has it on stable storage | any checksum |
+
+Ours always ends on stable storage when it has changed anything: a snapshot, a restore and an installation contain every sync that a power
+cut could ask for. The packages are written by the test laboratory from a fixed seed: resources that hardly compress (a fifth), and bytes
+that compress as programs do (to a third). The goals are the same for
+both: reading the first is mostly hashing, reading the second mostly inflating.
+
+## Results
+
+{table}
+## What was missed
+
+{missed}"""
+LARGE: Final = "a 300 MB package that hardly compresses"
+PROGRAMS: Final = "a package of programs, 300 MB unpacked"
+SETTLED: Final = frozenset({0, 11})
+"""A status that was told, whether the workstation is right or not."""
+
+
+def fresh(source: Path, target: Path) -> None:
+    """Make ``target`` an exact new copy of ``source`` and let the disk come to rest, so that no run pays for the one before."""
+    emptied(target)
+    target.rmdir()
+    local["cp"]("-a", str(source), str(target))
+    os.sync()
+
+
+def emptied(folder: Path) -> None:
+    """Make ``folder`` an empty folder."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def settled(folder: Path) -> None:
+    """An empty folder and a disk at rest."""
+    emptied(folder)
+    os.sync()
+
+
+def starting(work: Path) -> list[Case]:
+    """How long it takes until the program says something."""
+    hello = work / "hello.py"
+    hello.write_text(HELLO, encoding="utf-8")
+    status = (PROGRAM, "status", "--json", "--root", str(work / "inputs/volume"))
+    return [
+        Case(
+            "`--version`",
+            Work("atsam-safe", ((PROGRAM, "--version"),)),
+            Work("`python -c pass`", ((sys.executable, "-c", "pass"),)),
+            limit=3.0,
+        ),
+        Case(
+            "`status --json --root` on the story's volume",
+            Work("atsam-safe", (status,), codes=SETTLED),
+            Work("hello-world typer program", ((sys.executable, str(hello)),)),
+            limit=1.2,
+        ),
+    ]
+
+
+class Extraction:
+    """What unpacks a package with the system's own tool: two steps, because a package is an archive of archives."""
+
+    def __init__(self, package: Path, scratch: Path) -> None:
+        bsdtar = "/usr/bin/bsdtar"
+        payloads = f"{scratch}/payloads"
+        expand = (bsdtar, "-xf", str(package), "-C", str(scratch))
+        unpack = ("/bin/sh", "-ec", f'mkdir {payloads}; for p in {scratch}/*.pkg/Payload; do {bsdtar} -xf "$p" -C {payloads}; done')
+        empty = partial(settled, scratch)
+        self.layer = Work("`bsdtar -xf`, the outer archive alone", (expand,), prepare=empty)
+        self.whole = Work("`bsdtar -xf`, then each payload", (expand, unpack), prepare=empty)
+        self.stored = Work("the same, `sync -f`", (expand, unpack, ("/bin/sync", "-f", str(scratch))), prepare=empty)
+
+
+def packages(work: Path, name: str, words: str) -> list[Case]:
+    """Reading and installing a large package."""
+    package, root = work / "inputs" / name, work / "installed"
+    manifests = ("--manifests", str(work / "inputs/manifests"))
+    peer = Extraction(package, work / "extracted")
+    inspect = Work("atsam-safe", ((PROGRAM, *manifests, "--json", "inspect", str(package)),))
+    install = Work(
+        "atsam-safe",
+        ((PROGRAM, *manifests, "--yes", "--json", "--root", str(root), "install", str(package)),),
+        prepare=partial(fresh, work / "inputs/volume", root),
+    )
+    inspected = f"`inspect`: digest, signature and every checksum of {words}"
+    installed = f"verified `install` (snapshot, removal, installation, proof) of {words}"
+    return [
+        Case(inspected, inspect, peer.whole, limit=0.5),
+        Case(f"{inspected}, against its outer archive alone", inspect, peer.layer, limit=UNPROMISED),
+        Case(installed, install, peer.whole, limit=1.5),
+        Case(f"{installed}, against an extraction on stable storage", install, peer.stored, limit=UNPROMISED),
+    ]
+
+
+def everyday(work: Path) -> list[Case]:
+    """The commands of every day, with a package of the weight of the field's largest."""
+    package, root, volume = work / "inputs/usual.pkg", work / "installed", work / "inputs/volume"
+    options = (PROGRAM, "--manifests", str(work / "inputs/manifests"), "--yes", "--json", "--root")
+    peer = Extraction(package, work / "extracted").stored
+    commands = {
+        "inspect": Work("atsam-safe", ((*options, str(volume), "inspect", str(package)),)),
+        "check": Work("atsam-safe", ((*options, str(volume), "check", str(package)),)),
+        "verify": Work("atsam-safe", ((*options, str(volume), "verify"),), codes=SETTLED),
+        "rehearse": Work("atsam-safe", ((*options, str(volume), "rehearse", str(package)),)),
+        "install": Work("atsam-safe", ((*options, str(root), "install", str(package)),), prepare=partial(fresh, volume, root)),
+    }
+    return [Case(f"`{name}` with a package of 10 MB", command, peer, limit=UNPROMISED) for name, command in commands.items()]
+
+
+def snapshots(work: Path) -> list[Case]:
+    """Keeping and bringing back 590 files, 117 MB."""
+    source, root, kept, copy = work / "inputs/tree", work / "snapshot-root", work / "snapshot-kept", work / "copy"
+    tree = str(source / "Library/Bundle")
+    store = (sys.executable, "-m", "scripts.bench_store")
+
+    def damaged() -> None:
+        fresh(kept, root)
+        shutil.rmtree(root / "Library/Bundle")
+        os.sync()
+
+    if not kept.exists():
+        fresh(source, kept)
+        run_once(Work("snapshot", ((*store, "create", str(kept)),)), work / "output")
+    copied, stored = ("/bin/cp", "-a", tree, str(copy)), ("/bin/sync", "-f", str(copy))
+    restore = Work("atsam-safe", ((*store, "restore", str(root)),), prepare=damaged)
+    restored = "restore of it, every byte proven, on stable storage"
+    return [
+        Case(
+            "snapshot of 590 files, 117 MB, on stable storage",
+            Work("atsam-safe", ((*store, "create", str(root)),), prepare=partial(fresh, source, root)),
+            Work("`cp -a`, `sync -f`", (copied, stored), prepare=partial(settled, copy)),
+            limit=2.0,
+            inner=True,
+        ),
+        Case(restored, restore, Work("`cp -a`", (copied,), prepare=partial(settled, copy)), limit=2.0, inner=True),
+        Case(
+            f"{restored}, against a copy on stable storage",
+            restore,
+            Work("`cp -a`, `sync -f`", (copied, stored), prepare=partial(settled, copy)),
+            limit=UNPROMISED,
+            inner=True,
+        ),
+    ]
+
+
+def field(file: str, start: str, separator: str) -> str:
+    """What follows ``start`` and a separator in a file of the system; empty when it is not there."""
+    lines = Path(file).read_text(encoding="utf-8").splitlines()
+    return next((line.partition(separator)[2].strip(' "') for line in lines if line.startswith(start)), "")
+
+
+def machine() -> str:
+    """What it ran on, without naming the machine."""
+    model = field("/proc/cpuinfo", "model name", ":") or platform.machine()
+    return f"{os.cpu_count()} cores ({model}), {field('/etc/os-release', 'PRETTY_NAME', '=')}, Python {platform.python_version()}"
+
+
+def document(outcomes: list[Outcome], runs: int, floor: float, busiest: float) -> str:
+    """The page that ``--write`` keeps."""
+    missed = [
+        f"- {outcome.case.name}: {outcome.ratio:.2f} instead of {promise(outcome.case)}.\n" for outcome in outcomes if not outcome.kept
+    ]
+    return EXPLANATION.format(
+        runs=runs,
+        limit=f"{MEMORY_LIMIT_MIB:.0f}",
+        floor=f"{floor:.0f}",
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        machine=machine(),
+        load=f"{busiest:.1f}",
+        table=table(outcomes),
+        missed="".join(missed) or "Every promised ratio was kept in this run.\n",
+    )
+
+
+def main() -> int:
+    """Measure; 0 when every promise was kept."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=7, help="counted runs of each side (default 7)")
+    parser.add_argument("--only", default="", help="only cases whose name contains this")
+    parser.add_argument("--work", type=Path, default=PROJECT / ".bench", help="folder for inputs and scratch (about 3 GB)")
+    parser.add_argument("--write", action="store_true", help="keep the table in docs/benchmarks.md")
+    options = parser.parse_args()
+    work: Path = options.work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    if not (work / "inputs" / READY).exists():
+        print("building inputs …", file=sys.stderr)
+        emptied(work / "inputs")
+        local[sys.executable].run(["-m", "scripts.bench_inputs", str(work / "inputs")], timeout=INPUTS_TIMEOUT_SECONDS, cwd=str(PROJECT))
+    output = work / "output"
+    floor = run_once(Work("true", (("/bin/true",),)), output).mebibytes
+    outcomes = []
+    busiest = 0.0
+    for case in (
+        *starting(work),
+        *packages(work, "large.pkg", LARGE),
+        *packages(work, "programs.pkg", PROGRAMS),
+        *everyday(work),
+        *snapshots(work),
+    ):
+        if options.only not in case.name:
+            continue
+        outcome = measure(case, options.runs, output)
+        outcomes.append(outcome)
+        busiest = max(busiest, os.getloadavg()[0])
+        print(f"{outcome.ratio:5.2f} times the peer (promised {promise(case)}), {outcome.peak:.0f} MiB: {case.name}", file=sys.stderr)
+    print(table(outcomes))
+    print(f"memory floor of the measurement: {floor:.0f} MiB")
+    if options.write and not options.only:
+        RESULTS.write_text(document(outcomes, options.runs, floor, busiest), encoding="utf-8")
+    return 0 if all(outcome.kept for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""When does a vetted effect of a vendor's script apply? The bounds an ``EffectRule`` states, held against a release and an OS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atsam_safe.versions import ComponentVersion, MacosRelease, VersionError
+
+if TYPE_CHECKING:
+    from atsam_safe.catalogue.model import EffectRule
+
+
+def effect_applies(effect: EffectRule, version: str | None, os_version: str | None) -> bool:
+    """True when the script of release ``version`` does this on ``os_version``.
+
+    A bound that cannot be compared (unreadable version) counts as not met: nothing is done on a guess.
+    """
+    try:
+        if effect.from_release is not None or effect.below_release is not None:
+            release = ComponentVersion.parse(version or "")
+            if effect.from_release is not None and release < ComponentVersion.parse(effect.from_release):
+                return False
+            if effect.below_release is not None and release >= ComponentVersion.parse(effect.below_release):
+                return False
+        if effect.from_os is not None or effect.below_os is not None:
+            family = MacosRelease.parse(os_version or "").family
+            if effect.from_os is not None and family < MacosRelease.parse(effect.from_os).family:
+                return False
+            if effect.below_os is not None and family >= MacosRelease.parse(effect.below_os).family:
+                return False
+    except VersionError:
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""Path patterns of the catalogue: ``~/`` means every local user's home, ``*`` matches within one path segment only.
+
+Pure text work; nothing here looks at a disk. Paths are absolute POSIX paths inside the workstation.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from atsam_safe.facts.model import Home
+
+
+def fold(path: str) -> str:
+    """The form under which a usual macOS volume takes two spellings for one path: case and Unicode composition ignored.
+
+    Used where a false match only protects more (who claims a path), never to find something to remove.
+    """
+    return unicodedata.normalize("NFD", path).casefold()
+
+
+def expand_homes(path: str, homes: Iterable[Home]) -> tuple[str, ...]:
+    """``~/x`` in every known home; any other path as it is."""
+    if not path.startswith("~/"):
+        return (path,)
+    return tuple(f"{home.path.rstrip('/')}/{path[2:]}" for home in homes)
+
+
+def has_wildcard(path: str) -> bool:
+    """True when the path must be matched instead of named."""
+    return "*" in path
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", "[^/]*"), re.DOTALL)
+
+
+def matches(pattern: str, path: str) -> bool:
+    """True when ``path`` is what ``pattern`` names; ``*`` never crosses a ``/``."""
+    star = pattern.find("*")
+    if star < 0:
+        return pattern == path
+    # most questions end here: thousands are asked in one look, and each expression that is compiled costs more than all of them
+    if not path.startswith(pattern[:star]):
+        return False
+    return _compiled(pattern).fullmatch(path) is not None
+
+
+def matches_below(pattern: str, path: str) -> bool:
+    """True when ``path`` is what ``pattern`` names or lies below it."""
+    star = pattern.find("*")
+    if star < 0:
+        return path == pattern or path.startswith(pattern + "/")
+    if not path.startswith(pattern[:star]):
+        return False
+    depth = pattern.count("/")
+    parts = path.split("/")
+    if len(parts) <= depth:
+        return False
+    return matches(pattern, "/".join(parts[: depth + 1]))
+
+
+def is_below(path: str, folder: str) -> bool:
+    """True when ``path`` lies strictly below ``folder``."""
+    return path != folder and path.startswith(folder.rstrip("/") + "/")
+
+
+def parents(path: str) -> Iterator[str]:
+    """The folders above ``path``, nearest first, without ``/`` itself."""
+    while True:
+        path = path.rpartition("/")[0]
+        if not path:
+            return
+        yield path
+
+
+def depth(path: str) -> int:
+    """How many segments the path has."""
+    return path.count("/")
+
+
+# Links that every macOS has at its root; receipts and rules may write either spelling.
+_SYSTEM_LINKS: Final = {"etc": "/private/etc", "var": "/private/var", "tmp": "/private/tmp"}
+
+
+def canonical(path: str) -> str:
+    """The one spelling of an absolute macOS path used as a key: system links resolved, no double, trailing or dot segment."""
+    segments = [segment for segment in path.split("/") if segment not in {"", "."}]
+    if segments and segments[0] in _SYSTEM_LINKS:
+        return "/".join([_SYSTEM_LINKS[segments[0]], *segments[1:]])
+    return "/" + "/".join(segments)

@@ -1,0 +1,1 @@
+"""One module per command: ``run(session, **arguments) -> CommandResult``. No decision is made here."""

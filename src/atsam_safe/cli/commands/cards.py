@@ -1,0 +1,209 @@
+"""``cards doctor|watch|realign|clear-cache``: the CPS card, from the reader to the certificates. No code is ever asked here."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from atsam_safe.cards.observe import run_ladder
+from atsam_safe.cards.request import Circumstances, LadderRequest, ladder_request
+from atsam_safe.cards.titles import RUNG_TITLES
+from atsam_safe.cli.card_changes import Realigning, clear_caches, inside_of
+from atsam_safe.cli.card_live import follow, follow_ladder
+from atsam_safe.cli.kept_files import snapshot_with, way_back
+from atsam_safe.cli.observing import facts_of
+from atsam_safe.cli.world import catalogue_of
+from atsam_safe.report.json_form import problem_value
+from atsam_safe.report.result import OK, UNFIT, CommandResult, origin_of
+from atsam_safe.snapshot.state import open_state
+from atsam_safe.words.model import AtsamSafeError, Problem, UsageError
+from atsam_safe.words.translate import explain, phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from atsam_safe.cards.galss_align import Family
+    from atsam_safe.cards.model import LadderReport, Rung, Slot
+    from atsam_safe.catalogue.model import Catalogue
+    from atsam_safe.cli.session import Session
+    from atsam_safe.facts.model import Facts
+    from atsam_safe.words.translate import Language
+
+_FAMILIES: Final[dict[str, Family]] = {"Darwin": "macos", "Windows": "windows", "Linux": "linux"}
+_HARDWARE: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "arm64": "arm64", "ARM64": "arm64", "aarch64": "arm64", "x86": "i386"}
+
+
+def run(session: Session, *, action: str, **arguments: Any) -> CommandResult:  # noqa: ANN401 - the options of one of the actions
+    """Carry out one of the four actions."""
+    catalogue = catalogue_of(session)
+    actions: dict[str, Callable[..., CommandResult]] = {
+        "doctor": _doctor,
+        "watch": _watch,
+        "realign": _realign,
+        "clear-cache": _clear_cache,
+    }
+    return actions[action](session, catalogue, **arguments)
+
+
+def request_of(session: Session, catalogue: Catalogue, circumstances: Circumstances, facts: Facts | None = None) -> LadderRequest:
+    """The ladder request for the workstation that the options name: this computer, or the volume given with ``--root``."""
+    if session.options.facts is not None:
+        raise UsageError(Problem(ref="usage.facts-read-only", params={"command": "cards"}))
+    root = None if session.options.root is None else Path(session.options.root).absolute()
+    family: Family = "macos" if root is not None else _FAMILIES.get(platform.system(), "linux")
+    hardware = None if root is not None else _HARDWARE.get(platform.machine())
+    request = ladder_request(catalogue, family, circumstances, facts=facts, hardware=hardware, root=root)
+    if request.galss_ini is None:
+        return request
+    kept = snapshot_with(session, request.galss_ini, inside_of(request.galss_ini, request.root))
+    return msgspec.structs.replace(request, galss_kept=kept, galss_back=way_back(session, kept))
+
+
+def state_folder_of(session: Session) -> Path | None:
+    """Where the key for comparing cards is kept: the state folder if there is one, never made for this; else it lives for one run."""
+    state_dir = None if session.options.state_dir is None else Path(session.options.state_dir).absolute()
+    try:
+        with open_state(Path(session.options.root or os.sep).absolute(), state_dir, create=False) as state:
+            return state.path
+    except AtsamSafeError:
+        # No state folder, or not ours to write to: looking at a card is no reason to refuse, or to leave a trace.
+        return None
+
+
+def rung_value(rung: Rung, language: Language) -> dict[str, Any]:
+    """One rung in JSON, with its words."""
+    return {
+        "number": rung.number,
+        "id": rung.id,
+        "title": phrase(RUNG_TITLES[rung.id], language),
+        "outcome": rung.outcome,
+        "origin": rung.origin,
+        "problems": [problem_value(problem, language) for problem in rung.problems],
+        "evidence": rung.evidence,
+    }
+
+
+def ladder_value(report: LadderReport, language: Language) -> dict[str, Any]:
+    """``data.card``: the verdict and every rung. Nothing personal is in it: cards and holders are compared by keyed digests only."""
+    return {
+        "verdict": report.verdict,
+        "seconds": report.seconds,
+        "rungs": [rung_value(rung, language) for rung in report.rungs],
+    }
+
+
+def ladder_problems(report: LadderReport) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """Problems of failed rungs, and what is worth saying on the others (a rung that only waits for another one says nothing)."""
+    failed = tuple(problem for rung in report.failed for problem in rung.problems)
+    said = tuple(
+        problem
+        for rung in report.rungs
+        if rung.outcome != "fail"
+        for problem in rung.problems
+        if problem.ref not in {"cards.not-reached", "association.nothing-before"}
+    )
+    return failed, said
+
+
+def card_part(
+    session: Session, catalogue: Catalogue, facts: Facts
+) -> tuple[dict[str, Any] | None, tuple[Problem, ...], tuple[Problem, ...]]:
+    """What ``--card`` adds to ``status``, ``verify`` and ``facts``: data, problems of failed rungs, what is worth saying besides.
+
+    A card cannot be in the reader of a volume that does not run: then there is no data, and that is said.
+    """
+    if session.options.root is not None or session.options.facts is not None:
+        return None, (), (Problem(ref="card.not-checkable-offline"),)
+    person = session.can_ask and not session.options.yes
+    circumstances = Circumstances(state_folder=state_folder_of(session), person=person)
+    request = request_of(session, catalogue, circumstances, facts)
+    report = run_ladder(request, lambda problem: session.notify(explain(problem, session.language).what))
+    return ladder_value(report, session.language), *ladder_problems(report)
+
+
+def _facts(session: Session, catalogue: Catalogue) -> Facts | None:
+    """What is installed, where the workstation can be observed; a card can be looked at without (on Linux there is no observer)."""
+    try:
+        return facts_of(session, catalogue)
+    except UsageError:
+        return None
+
+
+def _doctor(
+    session: Session,
+    catalogue: Catalogue,
+    *,
+    challenge: bool = False,
+    wait: float = 60.0,
+    settle: float = 0.0,
+    watch: bool = False,
+    seconds: float | None = None,
+) -> CommandResult:
+    """The whole ladder: 0 when no rung failed, 11 when one did. ``watch``: again after each change, and the last one counts."""
+    if watch and challenge:
+        raise UsageError(Problem(ref="cards.watch-and-challenge"))
+    if watch and session.options.root is not None:
+        raise UsageError(Problem(ref="cards.watch-and-root"))
+    person = session.can_ask and not session.options.yes and wait > 0
+    circumstances = Circumstances(
+        state_folder=state_folder_of(session),
+        person=person,
+        # whoever watches puts the card in when it suits them
+        insertion_seconds=0.0 if watch else wait,
+        settle_seconds=settle,
+        challenge=challenge and person,
+    )
+    request = request_of(session, catalogue, circumstances, _facts(session, catalogue))
+    data: dict[str, Any] = {}
+    if watch and request.live:
+        data["changes"], report = follow_ladder(session, request, seconds)
+    else:
+        report = run_ladder(request, lambda problem: session.notify(explain(problem, session.language).what))
+    problems, notices = ladder_problems(report)
+    return CommandResult(
+        command="cards doctor",
+        exit_code=UNFIT if problems else OK,
+        data={"card": ladder_value(report, session.language), **data},
+        problems=problems,
+        notices=notices,
+        catalogue=origin_of(catalogue),
+    )
+
+
+def _slot_value(slot: Slot) -> dict[str, Any]:
+    card = slot.card
+    return {
+        "reader": slot.name,
+        "kind": slot.kind,
+        "state": slot.state,
+        "card": None if card is None else {"kind": card.kind, "generation": card.generation},
+        "exclusive": slot.exclusive,
+    }
+
+
+def _watch(session: Session, catalogue: Catalogue, *, seconds: float | None = None) -> CommandResult:
+    """Say every change until the time is over or Ctrl+C; the result lists what was seen last."""
+    changes, last = follow(session, catalogue.cards, seconds)
+    return CommandResult(
+        command="cards watch",
+        exit_code=OK,
+        data={"changes": changes, "readers": None if last is None else [_slot_value(slot) for slot in last]},
+        catalogue=origin_of(catalogue),
+    )
+
+
+def _realign(session: Session, catalogue: Catalogue, *, apply: bool = False, file: str | None = None) -> CommandResult:
+    """Show what would make ``galss.ini`` agree with the readers; write it only with ``--apply``, the former files kept in a snapshot."""
+    realigning = Realigning(
+        session, catalogue, request_of(session, catalogue, Circumstances()), None if file is None else Path(file).absolute()
+    )
+    return realigning.apply() if apply else realigning.show()
+
+
+def _clear_cache(session: Session, catalogue: Catalogue) -> CommandResult:
+    """Remove the middleware's cached card files; it makes them again at the next use."""
+    return clear_caches(session, request_of(session, catalogue, Circumstances()))

@@ -1,0 +1,38 @@
+"""What the state folder says of earlier runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atsam_safe.guard.model import RunState
+from atsam_safe.snapshot.state import open_state
+from atsam_safe.transaction.journal import read_journal
+from atsam_safe.transaction.recovery import decide
+from atsam_safe.words.model import RefusedError
+
+if TYPE_CHECKING:
+    from atsam_safe.cli.session import Session
+
+
+def run_state_of(session: Session) -> RunState:
+    """What the state folder says of earlier runs. A facts file, or a workstation without state folder, has none to speak of."""
+    if session.options.facts is not None:
+        return RunState()
+    state_dir = None if session.options.state_dir is None else Path(session.options.state_dir).absolute()
+    workstation = session.open_workstation(session.options.root)
+    if not getattr(workstation, "elevated", True):
+        # The state of a running system is its administrator's alone; a person without these rights may still ask the rest.
+        return RunState()
+    try:
+        state = open_state(Path(workstation.volume.root), state_dir, create=False)
+    except RefusedError as error:
+        missing = error.problems[0].ref == "state.missing"
+        return RunState() if missing else RunState(damaged=error.problems[0])
+    with state:
+        try:
+            reading = read_journal(state)
+        except RefusedError as error:
+            return RunState(damaged=error.problems[0])
+    decision = decide(None if reading is None else reading.records)
+    return RunState(interrupted=None if decision.action == "nothing-to-do" else decision.run_id or "?")

@@ -1,0 +1,224 @@
+"""Rules about the packages themselves: readable, signed by the right publisher, ours, known. Trust refusals are never accepted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from atsam_safe.catalogue.product_codes import organisation_key
+from atsam_safe.guard.case import PASS, Case, Rule, Verdict, fail, notice
+from atsam_safe.guard.overwriting import overwritten
+from atsam_safe.words.registry import find
+
+if TYPE_CHECKING:
+    from atsam_safe.catalogue.model import SignerRule
+    from atsam_safe.packages.model import Inspection
+
+_MAXIMUM_NAMED: Final = 20
+_FLAT: Final = ("macos-flat-package", "macos-disk-image")
+
+
+def _name(inspection: Inspection) -> str:
+    return inspection.path.rpartition("/")[2] or inspection.path
+
+
+def _with_verdict(case: Case, verdict: str) -> list[Inspection]:
+    return [inspection for inspection in case.inspections if inspection.signature.verdict == verdict]
+
+
+def _evidence(inspections: list[Inspection]) -> dict[str, object]:
+    return {
+        "faults": list(dict.fromkeys(reason.ref for inspection in inspections for reason in inspection.signature.reasons)),
+        "packages": [
+            {
+                "path": inspection.path,
+                "sha256": inspection.sha256,
+                "verdict": inspection.signature.verdict,
+                "signer": inspection.signature.signer,
+                "team_id": inspection.signature.team_id,
+                "reasons": [{"ref": reason.ref, "params": reason.params} for reason in inspection.signature.reasons],
+            }
+            for inspection in inspections
+        ],
+    }
+
+
+def _by_verdict(case: Case, rule: str, verdict: str) -> Verdict:
+    bad = _with_verdict(case, verdict)
+    if not bad:
+        return PASS
+    names = ", ".join(_name(inspection) for inspection in bad)
+    decisive = [reason for inspection in bad for reason in inspection.signature.reasons[:1]]
+    if len(bad) == 1 and decisive and find(decisive[0].ref) is not None:
+        # The reader's own sentences tell exactly what is wrong (an expired certificate is not an unknown authority).
+        return fail(words=decisive[0].ref, evidence=_evidence(bad), shown={**decisive[0].params, "package": names})
+    several = f"{rule}.several"
+    words = several if len(bad) > 1 and find(several) is not None else None
+    reasons = ", ".join(reason.ref for reason in decisive)
+    return fail(words=words, package=names, reason=reasons or verdict, evidence=_evidence(bad))
+
+
+def damaged(case: Case) -> Verdict | None:
+    """Damaged, tampered with, or not readable at all."""
+    return _by_verdict(case, "package.damaged", "refused")
+
+
+def unsigned(case: Case) -> Verdict | None:
+    """Without any signature nobody answers for what is inside."""
+    return _by_verdict(case, "package.unsigned", "unsigned")
+
+
+def untrusted(case: Case) -> Verdict | None:
+    """Signed, but not by a chain the catalogue trusts."""
+    return _by_verdict(case, "package.untrusted", "untrusted")
+
+
+def _identity(signer: SignerRule) -> str:
+    """What a signature is held against: Apple's Team ID, or the organisation of a Windows certificate in comparable form."""
+    return organisation_key(signer.team_id) if signer.kind == "authenticode" else signer.team_id
+
+
+def _pinned(case: Case, component: str, kind: str) -> set[str]:
+    known = case.catalogue.component(component)
+    return {_identity(signer) for signer in known.signers if signer.kind == kind} if known is not None else set()
+
+
+def _assemblers(case: Case, inspection: Inspection, kind: str) -> set[str]:
+    """Who may sign the assembled package of the listed build this package is, as a whole."""
+    bundle = case.catalogue.bundle(inspection.build.bundle) if inspection.build is not None else None
+    return {_identity(signer) for signer in bundle.signers if signer.kind == kind} if bundle is not None else set()
+
+
+def wrong_signer(case: Case) -> Verdict | None:
+    """A genuine signature of somebody who does not publish this component: the Team ID decides, never the display name.
+
+    A product archive has one signature for all it holds: the catalogue says, bundle by bundle, who puts a build together.
+    """
+    signed = [inspection for inspection in case.inspections if inspection.signature.verdict in {"developer-id", "authenticode"}]
+    if not signed:
+        return None
+    for inspection in signed:
+        windows = inspection.signature.verdict == "authenticode"
+        kind = "authenticode" if windows else "installer"
+        identity = organisation_key(inspection.signature.team_id or "") if windows else inspection.signature.team_id
+        assemblers = _assemblers(case, inspection, kind)
+        for content in inspection.components:
+            if content.component is None:
+                continue
+            pinned = sorted(_pinned(case, content.component, kind) | assemblers)
+            if identity not in pinned:
+                return fail(
+                    package=_name(inspection),
+                    component=case.component_name(content.component),
+                    signer=inspection.signature.signer or "?",
+                    expected=", ".join(pinned) or "?",
+                    evidence={**_evidence([inspection]), "component": content.component, "pinned": pinned},
+                )
+    return PASS
+
+
+def not_atsam(case: Case) -> Verdict | None:
+    """Nothing inside is a component the catalogue knows."""
+    strangers = [
+        inspection
+        for inspection in case.inspections
+        if inspection.readable and not any(content.component is not None for content in inspection.components)
+    ]
+    if not case.inspections:
+        return fail(package="?")
+    if not strangers:
+        return PASS if any(inspection.readable for inspection in case.inspections) else None
+    identifiers = [content.identifier for inspection in strangers for content in inspection.components]
+    return fail(
+        package=", ".join(_name(inspection) for inspection in strangers),
+        evidence={"packages": [inspection.path for inspection in strangers], "identifiers": identifiers},
+    )
+
+
+def unknown_part(case: Case) -> Verdict | None:
+    """A part of the package that the catalogue does not know: it would be left out, so a person must agree."""
+    found: list[str] = []
+    for inspection in case.inspections:
+        known = [content for content in inspection.components if content.component is not None]
+        if known:
+            found += [content.identifier for content in inspection.components if content.component is None]
+    if not found:
+        return PASS if case.candidate.parts else None
+    return fail(parts=", ".join(found), evidence={"identifiers": found})
+
+
+def no_content(case: Case) -> Verdict | None:
+    """A part that claims to be one of our components and carries no file: installing it would only take the old files away."""
+    if not case.candidate.parts:
+        return None
+    empty: list[tuple[str, str]] = []
+    for part in case.candidate.parts:
+        inspection = case.inspections[part.package]
+        if not inspection.readable or inspection.format not in _FLAT:
+            continue
+        entries = inspection.components[part.part].entries
+        if not any(entry.kind != "directory" for entry in entries or ()):
+            empty.append((_name(inspection), part.component))
+    if not empty:
+        return PASS
+    return fail(
+        package=", ".join(dict.fromkeys(name for name, _component in empty)),
+        components=", ".join(dict.fromkeys(case.component_name(component) for _name, component in empty)),
+        evidence={"components": [component for _name, component in empty]},
+    )
+
+
+def no_bill(case: Case) -> Verdict | None:
+    """Files without a bill of materials: no receipt could list them, so no later removal would know whose they are."""
+    if not case.candidate.parts:
+        return None
+    bare = [part for part in case.candidate.parts if not case.inspections[part.package].components[part.part].bill]
+    if not bare:
+        return PASS
+    return fail(
+        package=", ".join(dict.fromkeys(_name(case.inspections[part.package]) for part in bare)),
+        components=", ".join(dict.fromkeys(case.component_name(part.component) for part in bare)),
+        evidence={"components": [part.component for part in bare]},
+    )
+
+
+def unknown_release(case: Case) -> Verdict | None:
+    """A release of one of our components that the catalogue has never heard of."""
+    if not case.candidate.parts:
+        return None
+    unknown = [part for part in case.candidate.parts if not part.known_release]
+    core = [part for part in unknown if part.core]
+    named = ", ".join(f"{case.component_name(part.component)} {part.version}" for part in unknown)
+    evidence = {"releases": [{"component": part.component, "version": part.version, "identifier": part.identifier} for part in unknown]}
+    if core:
+        return fail(releases=named, evidence=evidence)
+    if unknown:
+        return notice(words="package.unknown-release.optional", releases=named, evidence=evidence)
+    return PASS
+
+
+def overwrites_foreign(case: Case) -> Verdict | None:
+    """The payload would put a file where something lies that is not ours: another product's, somebody's private data, or nobody knows."""
+    if not case.candidate.parts:
+        return None
+    found = overwritten(case.facts, case.catalogue, case.inspections, case.candidate.parts)
+    if not found:
+        return PASS
+    path, owner = next(((path, owner) for path, owner in found.items() if owner is not None), next(iter(found.items())))
+    evidence = {"paths": dict(list(found.items())[:_MAXIMUM_NAMED]), "count": len(found)}
+    if owner is None:
+        return fail(words="package.overwrites-foreign.unclaimed", path=path, count=str(len(found)), evidence=evidence)
+    return fail(path=path, owner=owner, count=str(len(found)), evidence=evidence)
+
+
+RULES: Final = (
+    Rule(ref="package.damaged", evaluate=damaged),
+    Rule(ref="package.unsigned", evaluate=unsigned),
+    Rule(ref="package.untrusted", evaluate=untrusted),
+    Rule(ref="package.wrong-signer", evaluate=wrong_signer),
+    Rule(ref="package.not-atsam", evaluate=not_atsam),
+    Rule(ref="package.unknown-part", evaluate=unknown_part),
+    Rule(ref="package.no-content", evaluate=no_content),
+    Rule(ref="package.no-bill", evaluate=no_bill),
+    Rule(ref="package.unknown-release", evaluate=unknown_release),
+    Rule(ref="package.overwrites-foreign", evaluate=overwrites_foreign),
+)

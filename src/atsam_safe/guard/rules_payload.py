@@ -1,0 +1,142 @@
+"""Rules about where a payload writes: never into the system's own places, and nowhere unknown without a word.
+
+A genuine signature says who built a package, not that its content is what the field knows: a vendor's build machine can be taken
+over, and a later package of the same number can bring one file more. The catalogue knows every place of every component; what lies
+elsewhere is told, and what would be started by the system from elsewhere is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from atsam_safe.catalogue.patterns import canonical, fold
+from atsam_safe.catalogue.system_folders import is_system_folder
+from atsam_safe.guard.case import PASS, Case, Rule, Verdict, fail, notice
+from atsam_safe.guard.places import Places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from atsam_safe.catalogue.model import Component
+    from atsam_safe.packages.model import PayloadEntry
+
+_FLAT: Final = ("macos-flat-package", "macos-disk-image")
+_MAXIMUM_NAMED: Final = 20
+_EXECUTABLE: Final = 0o111
+_SPECIAL_RIGHTS: Final = 0o6000
+
+# Places of macOS itself, in the form of ``fold``: no installer of these components has any business there, save where a rule says so.
+# « /.vol » and « /.nofollow » are other spellings of any path at all.
+_SYSTEM: Final = (
+    "/system",
+    "/bin",
+    "/sbin",
+    "/usr",
+    "/dev",
+    "/cores",
+    "/volumes",
+    "/network",
+    "/private/etc",
+    "/private/var",
+    "/library/apple",
+    "/library/systemextensions",
+    "/library/updates",
+    "/library/staged extensions",
+    "/library/stagedextensions",
+    "/.vol",
+    "/.nofollow",
+    "/.resolve",
+)
+# What lies in these although it is below one of the former is everybody's.
+_OPEN: Final = ("/usr/local", "/private/var/log", "/private/var/tmp")
+# What is put here is started by the system by itself, or decides who may do what.
+_LAUNCHED: Final = (
+    "/library/launchdaemons/",
+    "/library/launchagents/",
+    "/library/startupitems/",
+    "/library/privilegedhelpertools/",
+    "/library/extensions/",
+    "/library/security/securityagentplugins/",
+    "/library/directoryservices/plugins/",
+    "/library/scriptingadditions/",
+    "/library/loginplugins/",
+    "/private/var/at/",
+    "/cron",
+    "/sudoers",
+    "/periodic/",
+)
+
+
+def _within(key: str, folders: tuple[str, ...]) -> bool:
+    return any(key == folder or key.startswith(f"{folder}/") for folder in folders)
+
+
+def is_system_place(path: str) -> bool:
+    """True for a path that is macOS's own (``path`` absolute, in any spelling)."""
+    key = fold(canonical(path))
+    return _within(key, _SYSTEM) and not _within(key, _OPEN)
+
+
+def is_launched(path: str) -> bool:
+    """True for a place from which the system starts programs by itself, a user's own Library included."""
+    key = fold(canonical(path))
+    return any(place in key for place in _LAUNCHED)
+
+
+def _strangers(case: Case) -> Iterator[tuple[PayloadEntry, Component]]:
+    """What the parts of macOS packages bring to places not known of their component. Parts of nobody are left out, as in the plan."""
+    for part in case.candidate.parts:
+        inspection, component = case.inspections[part.package], case.catalogue.component(part.component)
+        if inspection.format not in _FLAT or component is None:
+            continue
+        places = Places(component, case.facts.homes)
+        for entry in inspection.components[part.part].entries or ():
+            if not is_system_folder(canonical(entry.path)) and not places.know(entry):
+                yield entry, component
+
+
+def _concerns(case: Case) -> bool:
+    return any(case.inspections[part.package].format in _FLAT for part in case.candidate.parts)
+
+
+def writes_system(case: Case) -> Verdict | None:
+    """The payload would write where only macOS itself does."""
+    if not _concerns(case):
+        return None
+    found = [(canonical(entry.path), component.name) for entry, component in _strangers(case) if is_system_place(entry.path)]
+    if not found:
+        return PASS
+    evidence = {"paths": [path for path, _name in found[:_MAXIMUM_NAMED]], "count": len(found)}
+    return fail(path=found[0][0], component=found[0][1], count=str(len(found)), evidence=evidence)
+
+
+def unknown_paths(case: Case) -> Verdict | None:
+    """The payload brings files where its component never had any."""
+    if not _concerns(case):
+        return None
+    unknown = [pair for pair in _strangers(case) if not is_system_place(pair[0].path)]
+    if not unknown:
+        return PASS
+    started = [pair for pair in unknown if _could_start(pair[0])]
+    shown = started or [pair for pair in unknown if pair[0].kind != "directory"] or unknown
+    path, component, count = canonical(shown[0][0].path), shown[0][1].name, str(len(shown))
+    named = [canonical(entry.path) for entry, _component in shown[:_MAXIMUM_NAMED]]
+    evidence = {"paths": named, "count": len(shown), "started": len(started)}
+    if started:
+        return fail(path=path, component=component, count=count, evidence=evidence)
+    return notice(words="package.unknown-paths.seen", path=path, component=component, count=count, evidence=evidence)
+
+
+def _could_start(entry: PayloadEntry) -> bool:
+    """True for a program, for anything with another's rights, and for whatever lies where the system starts things."""
+    if entry.kind == "directory":
+        return False
+    if is_launched(entry.path):
+        return True
+    return entry.kind == "file" and bool(entry.mode & (_EXECUTABLE | _SPECIAL_RIGHTS))
+
+
+RULES: Final = (
+    Rule(ref="package.writes-system", evaluate=writes_system),
+    Rule(ref="package.unknown-paths", evaluate=unknown_paths),
+)

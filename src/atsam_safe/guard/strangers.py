@@ -1,0 +1,67 @@
+"""Files that somebody put into a folder of a component: the folder goes as a whole, and they with it.
+
+They are in the snapshot, but a person should know of them before. Told of only where a receipt lists what belongs into the folder:
+without one nothing could be told from a component's own file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, is_below, matches, matches_below
+from atsam_safe.verify.witnesses import component_receipts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from atsam_safe.catalogue.model import Catalogue, Component
+    from atsam_safe.facts.model import Facts
+
+# What the Finder writes by itself into every folder somebody looked at.
+_NOBODYS: Final = ("/.ds_store", "/.localized")
+_FIRST: Final = 3
+
+
+def strangers(facts: Facts, catalogue: Catalogue, components: Iterable[Component]) -> tuple[str, ...]:
+    """The unclaimed files in folders that go with one of ``components`` and whose own files a receipt lists."""
+    if not facts.unclaimed:
+        return ()
+    trees = [tree for component in components for tree in _trees(component, facts)]
+    named = [one for component in catalogue.components for one in _named(component, facts, trees)]
+    claimed = {fold(canonical(claim.path)) for claim in facts.foreign_claims}
+    found = []
+    for written in facts.unclaimed:
+        path = fold(canonical(written))
+        if path in claimed or path.endswith(_NOBODYS) or not any(is_below(path, tree) for tree in trees):
+            continue
+        if not any(matches_below(pattern, path) if below else matches(pattern, path) for pattern, below in named):
+            found.append(written)
+    return tuple(found)
+
+
+def first_of(paths: Sequence[str]) -> str:
+    """The first names, for a sentence."""
+    return ", ".join(paths[:_FIRST]) + (" …" if len(paths) > _FIRST else "")
+
+
+def _trees(component: Component, facts: Facts) -> Iterator[str]:
+    """The folders of a component of whose files a receipt is there."""
+    receipts = component_receipts(component, facts)
+    listed = {fold(canonical(entry.path)) for receipt in receipts for entry in receipt.entries or () if entry.kind != "directory"}
+    for rule in component.paths:
+        if rule.scope == "tree" and rule.on_uninstall == "remove" and not rule.legacy:
+            for path in expand_homes(rule.path, facts.homes):
+                tree = fold(canonical(path))
+                if any(is_below(one, tree) for one in listed):
+                    yield tree
+
+
+def _named(component: Component, facts: Facts, trees: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Pattern and « also below » of every place the catalogue names for a component, those folders themselves apart."""
+    places = [(rule.path, rule.scope == "tree") for rule in component.paths if rule.scope != "directory"]
+    places += [(effect.path, False) for effect in component.effects]
+    for written, below in places:
+        for path in expand_homes(written, facts.homes):
+            pattern = fold(canonical(path))
+            if pattern not in trees:
+                yield pattern, below

@@ -1,0 +1,49 @@
+"""Bounds on everything a package says about itself: no length, count or depth is believed without them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Depth = Literal["everything", "archive"]
+"""How deep a *large* payload is read when its package is opened; every other payload is always read to its last byte.
+
+``everything``: archive checksums, compression, members, path rules, bill of materials with the checksum of each file.
+``archive``: the archive's checksums; paths are those of the bill of materials. For a payload that is staged later, with every check.
+"""
+
+MEBIBYTE = 1 << 20
+# Fits a processor's own cache: buffers of a mebibyte cost a third more time, most of it the kernel's.
+BUFFER = MEBIBYTE // 2
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Upper bounds for one package. Sizes are bytes.
+
+    ``large_payload``: from so many stored bytes on a payload is read only as deep as ``Depth`` says.
+    The defaults are far above the largest genuine package of the field (4 MB) and below what would fill a workstation.
+    """
+
+    package: int = 4 << 30
+    toc_compressed: int = 16 * MEBIBYTE
+    toc: int = 64 * MEBIBYTE
+    xml_nodes: int = 2_000_000
+    xml_depth: int = 80
+    archive_members: int = 50_000
+    archive_depth: int = 40
+    signature: int = MEBIBYTE
+    ticket: int = MEBIBYTE
+    metadata: int = 16 * MEBIBYTE
+    bom: int = 64 * MEBIBYTE
+    payload: int = 8 << 30
+    large_payload: int = 16 * MEBIBYTE
+    payload_members: int = 500_000
+    scripts: int = 64 * MEBIBYTE
+    decoder_memory: int = 128 * MEBIBYTE
+    packages: int = 64
+    container: int = 4 << 30
+    container_members: int = 2_000
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,151 @@
+"""Where a payload may put things: pure rules, used when a package is inspected and again when it is unpacked.
+
+A payload that breaks one of them is refused already by ``inspect`` and ``check``, before anything is staged.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+from atsam_safe.packages.errors import PackageError
+
+if TYPE_CHECKING:
+    from atsam_safe.packages.model import PayloadKind
+    from atsam_safe.packages.payload import MemberKind
+
+Segments = tuple[str, ...]
+
+# Links that every macOS volume has at its root; a payload may name a path through them, and only through them.
+_SYSTEM_LINKS: Final[dict[str, Segments]] = {"etc": ("private", "etc"), "var": ("private", "var"), "tmp": ("private", "tmp")}
+_LONGEST_NAME: Final = 255
+_LONGEST_PATH: Final = 1024
+_LONGEST_LINK: Final = 1023
+# The custom icon of a folder really is called "Icon" with a carriage return.
+_ICON: Final = "Icon\r"
+_DELETE: Final = 0x7F
+_FIRST_PRINTABLE: Final = 0x20
+
+
+def folded(segments: Segments) -> Segments:
+    """The path as the usual macOS volume compares it: without regard to case and to Unicode composition."""
+    return tuple(unicodedata.normalize("NFD", unicodedata.normalize("NFD", segment).casefold()) for segment in segments)
+
+
+def relative_segments(name: bytes) -> Segments:
+    """A member's name (``./Library/x``) as path segments; raises ``PackageError`` (``package.unsafe-path``)."""
+    try:
+        text = name.decode("utf-8")
+    except UnicodeDecodeError:
+        raise PackageError("package.unsafe-path", path=ascii(name), fault="not-utf-8") from None
+    if text.startswith("/"):
+        raise PackageError("package.unsafe-path", path=text, fault="absolute")
+    return _split(text)
+
+
+def location_segments(location: str) -> Segments:
+    """An install location (``/``, ``/Library/x``, empty) as path segments; raises ``PackageError``."""
+    return _split(location)
+
+
+def _split(text: str) -> Segments:
+    segments = []
+    for segment in text.split("/"):
+        if segment in ("", "."):
+            continue
+        if segment == "..":
+            raise PackageError("package.unsafe-path", path=text, fault="parent-folder")
+        if segment != _ICON and any(ord(letter) < _FIRST_PRINTABLE or ord(letter) == _DELETE for letter in segment):
+            raise PackageError("package.unsafe-path", path=text, fault="control-character")
+        if len(segment.encode()) > _LONGEST_NAME:
+            raise PackageError("package.unsafe-path", path=text, fault="name-too-long")
+        segments.append(segment)
+    if len(text.encode()) > _LONGEST_PATH:
+        raise PackageError("package.unsafe-path", path=text, fault="path-too-long")
+    return tuple(segments)
+
+
+def absolute(segments: Segments) -> str:
+    """``/a/b`` for ``("a", "b")``."""
+    return "/" + "/".join(segments)
+
+
+def leaves_root(segments: Segments, target: str) -> bool:
+    """True when a relative link at ``segments`` climbs above the volume's root at any point.
+
+    Absolute targets are meant for the installed system and are kept as they are; nobody follows them during installation.
+    """
+    if target.startswith("/"):
+        return False
+    depth = len(segments) - 1
+    for segment in target.split("/"):
+        if segment == "..":
+            depth -= 1
+        elif segment not in ("", "."):
+            depth += 1
+        if depth < 0:
+            return True
+    return False
+
+
+class PathPolicy:
+    """The paths one component has taken so far."""
+
+    def __init__(self, install_location: str) -> None:
+        """Raises ``PackageError`` for an unsafe install location."""
+        self._location = location_segments(install_location)
+        self._taken: dict[Segments, tuple[Segments, PayloadKind]] = {}
+        self._folders: set[Segments] = set()
+
+    def place(self, relative: Segments, kind: MemberKind) -> Segments:
+        """The destination of a member: below the install location, through the system's own links."""
+        segments = self._location + relative
+        first = segments[0] if segments else ""
+        if first.casefold() not in _SYSTEM_LINKS:
+            return segments
+        if first not in _SYSTEM_LINKS or (len(segments) == 1 and kind != "directory"):
+            raise PackageError("package.unsafe-path", path=absolute(segments), fault="system-link")
+        return _SYSTEM_LINKS[first] + segments[1:]
+
+    def admit(self, segments: Segments, kind: MemberKind) -> PayloadKind:
+        """Take ``segments`` for a member of ``kind``; a folder may come more than once.
+
+        Raises ``PackageError``: ``package.unsafe-path`` (devices, pipes, sockets; below a link or file of the package) or
+        ``package.path-collision`` (two members that are one file on a volume that ignores case).
+        """
+        if kind not in ("file", "directory", "symlink"):
+            raise PackageError("package.unsafe-path", path=absolute(segments), fault=kind)
+        parent = segments[:-1]
+        if parent not in self._folders:
+            for length in range(1, len(segments)):
+                self._take(segments[:length], "directory", segments)
+            self._folders.add(parent)
+        self._take(segments, kind, segments)
+        return kind
+
+    def _take(self, segments: Segments, kind: PayloadKind, whole: Segments) -> None:
+        key = folded(segments)
+        present = self._taken.get(key)
+        if present is None:
+            self._taken[key] = (segments, kind)
+            return
+        spelling, present_kind = present
+        if spelling == segments and kind == "directory" and present_kind == "directory":
+            return
+        if segments != whole and present_kind != "directory":
+            raise PackageError("package.unsafe-path", path=absolute(whole), fault=f"below-{present_kind}")
+        raise PackageError("package.path-collision", path=absolute(whole), other=absolute(spelling))
+
+    @staticmethod
+    def link(segments: Segments, target: bytes) -> str:
+        """The target of a link, checked; raises ``PackageError`` (``package.unsafe-path``)."""
+        path = absolute(segments)
+        try:
+            text = target.decode("utf-8")
+        except UnicodeDecodeError:
+            raise PackageError("package.unsafe-path", path=path, fault="link-not-utf-8") from None
+        if not text or len(target) > _LONGEST_LINK or any(ord(letter) < _FIRST_PRINTABLE for letter in text):
+            raise PackageError("package.unsafe-path", path=path, fault="link-target")
+        if leaves_root(segments, text):
+            raise PackageError("package.unsafe-path", path=path, fault="link-leaves-root")
+        return text

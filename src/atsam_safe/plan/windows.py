@@ -1,0 +1,178 @@
+r"""The plan for a Windows workstation: products removed and installed as a unit, through Windows Installer alone.
+
+- A product is removed by its product code, never by a program that a name or an uninstall entry points to.
+- What uses another component goes first: the reverse of the order in which a build installs its members.
+- A 64-bit GALSS usually came with DMP Connect and stays while that is there and nothing replaces it.
+- Products that only an uninstaller of another kind can remove are named and left.
+- Nothing of configuration is removed: ``galss.ini`` and its like are in the scope, so that a package that takes them away is undone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from atsam_safe.catalogue.product_codes import normal
+from atsam_safe.catalogue.windows_paths import expand, has_wildcard, key, parents, system_folders, unique
+from atsam_safe.guard.candidate import known_parts
+from atsam_safe.plan.model import (
+    InstallProduct,
+    KeptPath,
+    Plan,
+    ScopeEntry,
+    StartService,
+    Step,
+    StopProcess,
+    Target,
+    UninstallProduct,
+)
+from atsam_safe.verify.assessment import assess
+from atsam_safe.verify.products import component_products
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from atsam_safe.catalogue.model import Catalogue, Component
+    from atsam_safe.facts.model import Facts
+    from atsam_safe.guard.candidate import Part
+    from atsam_safe.guard.model import Decision
+    from atsam_safe.packages.model import Inspection
+    from atsam_safe.plan.model import ScopeKind
+
+# Components in the order in which they are installed; removed in the reverse order.
+_ORDER: Final = ("galss", "cryptolib", "srvsvcnam")
+# Other vendors' software that brings and needs the 64-bit GALSS.
+_GALSS: Final = "galss"
+_WIDE_GALSS_OWNERS: Final = frozenset({"dmp-connect-js2", "dmp-connect"})
+# The cards' cache is kept like any file: an old one brought back beside a newer middleware, or lost, is a state the workstation never had.
+_UNKEPT_ROLES: Final = frozenset({"private", "log"})
+
+
+def plan_windows_install(facts: Facts, catalogue: Catalogue, inspections: Sequence[Inspection], decision: Decision) -> Plan:
+    """Remove what the packages replace, install them, start what must run. Take ``facts`` observed with ``ownership``."""
+    parts = _in_order(known_parts(catalogue, inspections))
+    offered = {part.component for part in parts}
+    chosen = {component.id for component in catalogue.core} if decision.unit else set(decision.replaced)
+    removal, kept, versions = _removal(facts, catalogue, chosen | offered, offered)
+    placed: list[Step] = []
+    for package in dict.fromkeys(part.package for part in parts):
+        part = next(part for part in parts if part.package == package)
+        installer = inspections[package].installer
+        if installer is not None:
+            placed.append(
+                InstallProduct(
+                    component=part.component, package=package, code=installer.product_code, title=installer.name, version=installer.version
+                )
+            )
+    components = _components(catalogue, chosen | offered)
+    steps = (*_stops(facts, components), *removal, *placed, *_starts(components))
+    scope = _scope(facts, components)
+    sizes = [part.payload.bytes for one in inspections for part in one.components if part.payload is not None]
+    return Plan(
+        command="install",
+        target=Target(bundle=decision.bundle, versions=dict(sorted({**versions, **decision.target}.items()))),
+        steps=steps,
+        scope=scope,
+        kept=kept,
+        bytes_to_write=sum(sizes) + 2 * sum(one.size for one in inspections),
+        bytes_in_scope=_bytes(facts),
+    )
+
+
+def plan_windows_uninstall(facts: Facts, catalogue: Catalogue) -> Plan:
+    """Remove every core component's products, but what another vendor's software still needs."""
+    chosen = {component.id for component in catalogue.core}
+    removal, kept, versions = _removal(facts, catalogue, chosen, frozenset())
+    components = _components(catalogue, chosen)
+    return Plan(
+        command="uninstall",
+        target=Target(bundle=None, versions=versions),
+        steps=(*_stops(facts, components), *removal),
+        scope=_scope(facts, components),
+        kept=kept,
+        bytes_in_scope=_bytes(facts),
+    )
+
+
+def _in_order(parts: Iterable[Part]) -> list[Part]:
+    return sorted(parts, key=lambda part: (not part.core, _rank(part.component), part.package, part.part))
+
+
+def _rank(component: str) -> int:
+    return _ORDER.index(component) if component in _ORDER else len(_ORDER)
+
+
+def _components(catalogue: Catalogue, chosen: Iterable[str]) -> list[Component]:
+    wanted = set(chosen)
+    return sorted((one for one in catalogue.components if one.id in wanted), key=lambda one: _rank(one.id))
+
+
+def _removal(
+    facts: Facts, catalogue: Catalogue, chosen: set[str], offered: Iterable[str]
+) -> tuple[list[Step], tuple[KeptPath, ...], dict[str, str]]:
+    """Steps that remove, what stays and why, and the versions of what stays by component."""
+    dependents = {dependent.dependent: dependent.name for dependent in assess(facts, catalogue).dependents}
+    owner = next((dependents[one] for one in sorted(_WIDE_GALSS_OWNERS) if one in dependents), None)
+    steps: list[Step] = []
+    kept: list[KeptPath] = []
+    versions: dict[str, str] = {}
+    for component in reversed(_components(catalogue, chosen)):
+        for product in component_products(component, facts):
+            named = f"{product.name} {product.version or ''}".strip()
+            if not product.windows_installer:
+                kept.append(KeptPath(path=named, reason="other-uninstaller"))
+                continue
+            wide = component.id == _GALSS and product.architecture != "i386"
+            if wide and owner is not None and component.id not in offered:
+                kept.append(KeptPath(path=named, reason="used", owner=owner))
+                versions[component.id] = product.version or ""
+                continue
+            steps.append(UninstallProduct(component=component.id, code=normal(product.code), name=product.name, version=product.version))
+    return steps, tuple(kept), {component: version for component, version in versions.items() if version}
+
+
+def _stops(facts: Facts, components: Iterable[Component]) -> list[Step]:
+    """Programs of the components that run now, by their full path: a namesake elsewhere is somebody else's."""
+    running = {key(process.path): process.path for process in facts.processes or ()}
+    steps: list[Step] = []
+    for component in components:
+        for rule in component.windows.processes if component.windows is not None else ():
+            if rule.action != "stop" or rule.folder is None:
+                continue
+            path = expand(f"{rule.folder}\\{rule.name}", facts.folders)
+            if path is not None and key(path) in running:
+                steps.append(StopProcess(component=component.id, path=running[key(path)]))
+    return steps
+
+
+def _starts(components: Iterable[Component]) -> list[Step]:
+    """Services the components need: started when they do not run."""
+    names: dict[str, Step] = {}
+    for component in components:
+        for rule in component.windows.services if component.windows is not None else ():
+            if rule.importance == "required":
+                names.setdefault(rule.name, StartService(component=component.id, label=rule.name, path=None, domain="service"))
+    return list(names.values())
+
+
+def _scope(facts: Facts, components: Iterable[Component]) -> tuple[ScopeEntry, ...]:
+    """Every path of the components that Windows Installer may write, and the folders of ours above them."""
+    system = system_folders(facts.folders)
+    found: dict[str, tuple[str, ScopeKind]] = {}
+    for component in components:
+        for rule in component.windows.paths if component.windows is not None else ():
+            path = expand(rule.path, facts.folders)
+            if path is None or rule.role in _UNKEPT_ROLES or has_wildcard(path) or key(path) in system:
+                continue
+            kind: ScopeKind = rule.scope
+            found[key(path)] = (path, kind)
+            for folder in parents(path):
+                if key(folder) not in system:
+                    found.setdefault(key(folder), (folder, "shared"))
+    trees = [place for place, (_path, kind) in found.items() if kind == "tree"]
+    kept = [entry for place, entry in found.items() if not any(place.startswith(f"{tree}\\") for tree in trees)]
+    spelled = {key(path): path for path in unique(path for path, _kind in kept)}
+    return tuple(ScopeEntry(path=spelled[key(path)], kind=kind) for path, kind in sorted(kept, key=lambda entry: key(entry[0])))
+
+
+def _bytes(facts: Facts) -> int:
+    return sum(fact.size for fact in facts.paths if fact.kind == "file")

@@ -1,0 +1,1 @@
+"""From a result's data to blocks, one module per kind of answer."""

@@ -1,0 +1,195 @@
+"""``install``, ``uninstall``, ``rollback``, ``recover`` and ``rehearse`` in words, and the plan shown before consent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from atsam_safe.catalogue.names import set_text
+from atsam_safe.guard.strangers import first_of
+from atsam_safe.plan.duration import estimated_seconds
+from atsam_safe.report.blocks import Block, Heading, Line, Table, Tone, Verdict
+from atsam_safe.report.result import OK, RESTART_NEEDED
+from atsam_safe.report.transactions import live_notes
+from atsam_safe.report.views.common import numbered, problems, section, unique
+from atsam_safe.report.views.packages import explained, rules_blocks
+from atsam_safe.words.amounts import decimal, size
+from atsam_safe.words.reference import N_
+from atsam_safe.words.translate import explain, phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atsam_safe.catalogue.model import Catalogue
+    from atsam_safe.plan.model import Plan
+    from atsam_safe.report.result import CommandResult
+    from atsam_safe.words.translate import Language
+
+_DONE: Final = {
+    "install": N_("Installed and verified."),
+    "uninstall": N_("All components were removed, and nothing else was touched."),
+    "rollback": N_("The workstation is back in the state of the snapshot."),
+    "recover": N_("The interrupted run was dealt with."),
+    "rehearse": N_("The rehearsal succeeded; the workstation itself was not touched."),
+}
+_FAILED: Final[dict[int, tuple[str, Tone]]] = {
+    10: (N_("REFUSED. Nothing was touched."), "bad"),
+    12: (N_("The package cannot be trusted. Nothing was touched."), "bad"),
+    2: (N_("The command was not carried out."), "bad"),
+    20: (N_("It failed, and everything is back as it was before."), "warning"),
+    21: (N_("It failed, and NOT everything could be put back. Read what follows before doing anything else."), "bad"),
+    30: (N_("Done. A restart is needed."), "good"),
+}
+PHASES: Final = {
+    "stop-service": N_("stop the services"),
+    "stop-process": N_("end the programs"),
+    "remove-path": N_("remove the old files"),
+    "forget-receipt": N_("forget the old receipts"),
+    "install-payload": N_("install the files"),
+    "apply-effect": N_("apply the settings of the installer"),
+    "write-receipt": N_("write the receipts"),
+    "run-installer": N_("run the system's installer"),
+    "run-uninstaller": N_("run the vendor's uninstaller"),
+    "restore-config": N_("put the kept configuration back"),
+    "start-service": N_("start the services"),
+    "restore-snapshot": N_("restore the snapshot"),
+}
+
+OUTCOMES: Final = {"done": N_("done"), "not-applicable": N_("not applicable here"), "failed": N_("failed")}
+
+
+def plan_blocks(plan: Plan, catalogue: Catalogue, language: Language) -> list[Block]:
+    """What is about to be done, for a person to accept: from which set to which, how many of what, what stays."""
+    counts: dict[str, int] = {}
+    for step in plan.steps:
+        kind = str(step.__struct_config__.tag)
+        counts[kind] = counts.get(kind, 0) + 1
+    target = set_text(catalogue, plan.target.versions)
+    blocks: list[Block] = [
+        Heading(phrase(N_("What will be done"), language)),
+        Line(phrase(N_("Result: {target}"), language, target=target or phrase(N_("no component installed"), language)), 1),
+        Line(phrase(N_("First, the present state is saved ({size})."), language, size=size(plan.bytes_in_scope, language)), 1),
+    ]
+    blocks += [Line(f"- {phrase(PHASES.get(kind, kind), language)} ({count})", 2) for kind, count in counts.items()]
+    seconds = estimated_seconds(plan)
+    if seconds:
+        text = N_("It takes about {minutes} min. The longest step shows nothing but the elapsed time: do not switch the computer off.")
+        blocks.append(Line(phrase(text, language, minutes=-(-seconds // 60)), 1))
+    if plan.preserved:
+        blocks.append(Line(phrase(N_("Your settings stay as they are: {paths}."), language, paths=", ".join(plan.preserved)), 1))
+    if plan.kept:
+        blocks.append(Line(phrase(N_("Left alone because others need it (paths: {count})."), language, count=len(plan.kept)), 1))
+    if plan.strangers:
+        text = N_("Goes with the folders of the components, and is in the snapshot (files of others: {count}): {paths}.")
+        shown = first_of(plan.strangers)
+        blocks.append(Line(phrase(text, language, count=len(plan.strangers), paths=shown), 1, "warning"))
+    return blocks + _not_done_here(live_notes(plan, catalogue, language), language)
+
+
+def _not_done_here(notes: Sequence[str], language: Language) -> list[Block]:
+    """What only the started Mac can do: said before consent and again at the end, so that nobody believes that it was done."""
+    return section(N_("Not done on a disk that is not started"), notes, language)
+
+
+def _verdict(result: CommandResult, language: Language) -> Verdict:
+    if result.exit_code == 0:
+        message = _DONE[result.command]
+        if result.data.get("nothing_to_do"):
+            message = N_("There was nothing to do; nothing was touched.")
+        return Verdict(phrase(message, language), "good")
+    if result.command == "rehearse" and result.exit_code in {20, 21}:
+        return Verdict(
+            phrase(N_("The rehearsal FAILED on the copy: the installation would fail. The workstation itself was not touched."), language),
+            "bad",
+        )
+    message, tone = _FAILED.get(result.exit_code, (N_("The command was stopped; the workstation was made safe."), "warning"))
+    return Verdict(phrase(message, language), tone)
+
+
+def _steps(transaction: dict[str, Any], language: Language) -> list[Block]:
+    steps = transaction.get("steps") or []
+    if not steps:
+        return []
+    groups: dict[tuple[str, str], list[float]] = {}
+    for step in steps:
+        groups.setdefault((step["name"], step["outcome"]), []).append(float(step["seconds"]))
+    rows = tuple(
+        (
+            phrase(PHASES.get(name, name), language),
+            phrase(OUTCOMES.get(outcome, outcome), language),
+            str(len(times)),
+            decimal(sum(times), language) + " s",
+        )
+        for (name, outcome), times in groups.items()
+    )
+    headers = (phrase(N_("Step"), language), phrase(N_("Result"), language), phrase(N_("Count"), language), phrase(N_("Time"), language))
+    return [Heading(phrase(N_("What was done"), language)), Table(headers, rows)]
+
+
+def _proof(data: dict[str, Any], language: Language) -> list[Block]:
+    """The snapshot and the digests: what a technician needs to go back, and the proof that nothing changed."""
+    blocks: list[Block] = []
+    snapshot = data.get("snapshot")
+    if snapshot:
+        blocks.append(Line(phrase(N_("Snapshot of the state before: {snapshot}"), language, snapshot=snapshot), 1))
+        blocks.append(Line(phrase(N_("It lies in: {place}"), language, place=data["snapshot_place"]), 1))
+    before, after = data.get("digest_before"), data.get("digest_after")
+    if before and after:
+        blocks.append(Line(phrase(N_("Digest before: {digest}"), language, digest=before), 1))
+        blocks.append(Line(phrase(N_("Digest after:  {digest}"), language, digest=after), 1))
+        if before == after:
+            blocks.append(Line(phrase(N_("The two are equal: nothing has changed."), language), 1, "good"))
+    return blocks
+
+
+def _card(card: dict[str, Any], language: Language) -> list[Block]:
+    """Whether the CPS card is usable after the change; what is wrong with it is told with the notices."""
+    from atsam_safe.report.views.cards import ladder_table, ladder_verdict  # noqa: PLC0415 - only runs that looked at a card pay for it
+
+    text, tone = ladder_verdict(card, language)
+    return [Heading(phrase(N_("CPS card"), language)), Line(text, 1, tone), ladder_table(card, language)]
+
+
+def transaction_view(result: CommandResult, language: Language) -> list[Block]:
+    """The outcome first, then why, what was done, and the way back."""
+    data = result.data
+    if not data:
+        return []
+    blocks: list[Block] = [_verdict(result, language)]
+    if "rules" in data and result.exit_code in {10, 12, 13}:
+        blocks += rules_blocks(data["rules"], language)
+        if data.get("recommended"):
+            text = phrase(N_("The right build for this workstation: {build}."), language, build=data["recommended_name"])
+            blocks += [Line(""), Line(text, 0, "good")]
+        return blocks
+    told = [explain(problem, language) for problem in result.problems]
+    found = [explained(finding) for finding in (data.get("verification") or {}).get("findings", ()) if finding["severity"] == "blocking"]
+    facts = {words.what for words in told}
+    blocks += numbered(unique([*told, *(words for words in found if words.what not in facts)]), language)
+    transaction = data.get("transaction")
+    if transaction:
+        blocks += _steps(transaction, language)
+    if "card" in data and result.exit_code in {OK, RESTART_NEEDED}:
+        blocks += _card(data["card"], language)
+    proof = _proof(data, language)
+    if proof:
+        blocks += [Heading(phrase(N_("The way back"), language)), *proof]
+    if result.exit_code == 0 and "plan" in data:
+        blocks += _not_done_here(data["plan"]["needs_live_notes"], language)
+    if result.notices:
+        blocks += [Heading(phrase(N_("Good to know"), language)), *problems(result.notices, language, "warning")]
+    return blocks
+
+
+def rehearse_view(result: CommandResult, language: Language) -> list[Block]:
+    """The same, with the forecast of time and space."""
+    blocks = transaction_view(result, language)
+    forecast = result.data.get("forecast")
+    if forecast:
+        text = phrase(
+            N_("On the workstation itself, expect about {seconds} s and {space} of disk."),
+            language,
+            seconds=decimal(float(forecast["seconds"]), language),
+            space=size(int(forecast["bytes"]), language),
+        )
+        blocks += [Heading(phrase(N_("Forecast"), language)), Line(text, 1)]
+    return blocks

@@ -1,0 +1,138 @@
+"""One changing run at a time, by a lock of the kernel: it dies with its owner, so a stale one cannot exist.
+
+The file also says who holds it (process, since when, host, command), only so that the refusal can say so. It is removed when the lock is
+released; after a kill it stays, unlocked and meaningless, until the next run takes it. Waiting never happens: a held lock is a refusal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import stat
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from atsam_safe.volume import primitives
+from atsam_safe.volume.errors import failure, printable
+from atsam_safe.words.model import AtsamSafeError, BusyError, Problem, RefusedError
+
+if TYPE_CHECKING:
+    from atsam_safe.snapshot.state import StateFolder
+
+LOCK = "/lock"
+OWNER_LIMIT = 4096
+TRIES = 100
+
+
+class RunLock:
+    """The lock of a workstation's state folder. Use as a context manager around everything that changes anything.
+
+    Raises ``BusyError`` (``state.locked``, exit 14) when another process holds it, ``RefusedError`` (``state.unsafe``) when something
+    that is not our plain file lies in its place.
+    """
+
+    def __init__(self, state: StateFolder, command: str) -> None:
+        self._state = state
+        self._command = command
+        self._fd = -1
+
+    @property
+    def held(self) -> bool:
+        """True while this object holds the lock."""
+        return self._fd >= 0
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def acquire(self) -> None:
+        """Take the lock at once or refuse."""
+        for _ in range(TRIES):
+            with self._state.files.parent(LOCK) as (folder, name):
+                fd = self._open(folder, name)
+                try:
+                    primitives.lock_exclusive(fd)
+                    if self._is_current(fd, folder, name):
+                        self._sign(fd)
+                        self._fd = fd
+                        return
+                except BlockingIOError as error:
+                    busy = self._busy(fd)
+                    primitives.close(fd)
+                    raise busy from error
+                except BaseException:
+                    primitives.close(fd)
+                    raise
+                # the owner removed the file between our open and our lock: what we hold is a name nobody can see
+                primitives.close(fd)
+        raise BusyError(Problem(ref="state.locked", params=self._unknown_owner()))
+
+    def _open(self, folder: int, name: str) -> int:
+        try:
+            fd = primitives.open_for_lock(name, 0o600, folder)
+        except OSError as error:
+            place = str(self._state.path / "lock")
+            if isinstance(error, IsADirectoryError) or error.errno in {40, 62}:  # ELOOP on Linux and macOS
+                raise RefusedError(Problem(ref="state.unsafe", params={"path": printable(place), "reason": "link"})) from error
+            raise failure(error, place) from error
+        try:
+            status = primitives.fstat(fd)
+        except OSError:
+            primitives.close(fd)
+            raise
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != primitives.effective_user():
+            primitives.close(fd)
+            place = printable(str(self._state.path / "lock"))
+            raise RefusedError(Problem(ref="state.unsafe", params={"path": place, "reason": "owner"}))
+        return fd
+
+    @staticmethod
+    def _is_current(fd: int, folder: int, name: str) -> bool:
+        try:
+            there = primitives.lstat(name, folder)
+        except FileNotFoundError:
+            return False
+        held = primitives.fstat(fd)
+        return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
+
+    def _sign(self, fd: int) -> None:
+        owner = {
+            "pid": str(os.getpid()),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            "host": platform.node(),
+            "command": self._command,
+        }
+        # who holds it is a courtesy: a full disk must not keep a rollback from taking the lock
+        with contextlib.suppress(OSError):
+            primitives.truncate(fd, 0)
+            primitives.write_all(fd, json.dumps(owner).encode("ascii"))
+
+    @staticmethod
+    def _unknown_owner() -> dict[str, str]:
+        return {"pid": "?", "since": "?", "host": "?", "command": "?"}
+
+    def _busy(self, fd: int) -> BusyError:
+        params = self._unknown_owner()
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            said = json.loads(primitives.read(fd, OWNER_LIMIT))
+            if isinstance(said, dict):
+                params = {key: printable(str(said.get(key, "?")))[:200] for key in params}
+        return BusyError(Problem(ref="state.locked", params=params, evidence=dict(params)))
+
+    def release(self) -> None:
+        """Remove the file while it is still locked, then let go: nobody can take a lock on a file that then disappears unseen."""
+        if self._fd < 0:
+            return
+        try:
+            # a file that cannot be removed stays, unlocked and meaningless: it must not turn the end of a run into a failure
+            with contextlib.suppress(OSError, AtsamSafeError), self._state.files.parent(LOCK) as (folder, name):
+                if self._is_current(self._fd, folder, name):
+                    primitives.unlink(name, folder)
+        finally:
+            primitives.close(self._fd)
+            self._fd = -1

@@ -1,0 +1,172 @@
+"""``assess``: what is installed, is it whole, is it a known good set for this OS, who uses it. A pure function of facts and catalogue.
+
+State of a component
+- ``absent``: no receipt of it and none of its own files. A receipt whose files are all gone does not count as installed.
+- ``ok``: every witness agrees and nothing expected is missing.
+- ``partial``: it is there, but expected files are missing, or its files are there without a receipt.
+- ``damaged``: witnesses contradict each other, a file is not the one of its release, or its receipt cannot be read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from atsam_safe.verify.bundles import best_fit, os_family_text, strength
+from atsam_safe.verify.dependents import recognise_dependents
+from atsam_safe.verify.examine import Examination
+from atsam_safe.verify.model import Assessment, ComponentState, Finding
+from atsam_safe.verify.witnesses import View
+
+if TYPE_CHECKING:
+    from atsam_safe.catalogue.model import Catalogue, Component
+    from atsam_safe.facts.model import Facts
+    from atsam_safe.verify.model import BundleFit
+
+_MAXIMUM_NAMED: Final = 20
+
+
+def assess(facts: Facts, catalogue: Catalogue) -> Assessment:
+    """Judge the workstation. Never raises for odd facts: what cannot be read becomes a state or a finding."""
+    view = View(facts)
+    examinations = [Examination(component, view, catalogue) for component in catalogue.components if facts.os.family in component.families]
+    states = tuple(examination.summary() for examination in examinations)
+    core = [state for state in states if state.core]
+    versions = {state.component: state.version for state in core if state.state != "absent" and state.version is not None}
+    unknown = [state for state in core if state.state != "absent" and state.version is None]
+    fit = best_fit(catalogue, versions, facts.os) if versions and not unknown else None
+    whole = all(state.state in {"ok", "absent"} for state in core)
+    known_good = fit is not None and fit.certainty is not None and strength(fit.certainty) > strength("inferred")
+    findings = [finding for examination in examinations for finding in component_findings(examination)]
+    findings += set_findings(facts, catalogue, versions, fit)
+    findings += configuration_findings(facts, catalogue)
+    return Assessment(
+        components=states,
+        bundle=None if fit is None else fit.bundle,
+        bundle_name=None if fit is None else fit.name,
+        certainty=None if fit is None else fit.certainty,
+        fit=known_good and whole,
+        dependents=recognise_dependents(catalogue, view),
+        findings=tuple(findings),
+    )
+
+
+def component_findings(examination: Examination) -> list[Finding]:
+    """What is wrong, or worth telling, about one component."""
+    component = examination.component
+    findings = [
+        _finding("receipts.damaged", component, receipts=receipt.identifier, reason=receipt.problem)
+        for receipt in examination.receipts
+        if receipt.problem is not None
+    ]
+    findings += [_finding("receipts.orphan", component, blocking=False, receipt=identifier) for identifier in examination.orphans]
+    if not examination.present:
+        return findings
+    findings += [
+        _finding(
+            "component.witnesses-disagree",
+            component,
+            version=examination.version or "?",
+            source=witness.source,
+            other=witness.version,
+        )
+        for witness in examination.disagreeing
+    ]
+    if examination.changed:
+        findings.append(_paths_finding("component.changed", component, examination.changed))
+    if not (examination.receipts or examination.products):
+        findings.append(_paths_finding("component.no-receipt", component, examination.own_files))
+    elif examination.missing:
+        findings.append(_paths_finding("component.files-missing", component, examination.missing))
+    if examination.version is None:
+        findings.append(_finding("component.version-unknown", component))
+    elif examination.release is None and component.core:
+        findings.append(_finding("component.unknown-release", component, blocking=False, version=examination.version))
+    findings += _service_findings(examination)
+    return findings
+
+
+def _service_findings(examination: Examination) -> list[Finding]:
+    """A job file that a whole component needs and that is not there. Only told when its own path is exactly known."""
+    component = examination.component
+    view = examination.view
+    findings: list[Finding] = []
+    expected = {entry.path for entry in examination.expected}
+    for rule in component.services:
+        if rule.legacy or rule.match != "exact" or rule.path is None or rule.path not in expected:
+            continue
+        if rule.path not in view.paths and not any(service.path == rule.path for service in view.facts.services):
+            findings.append(_finding("component.service-missing", component, service=rule.label, path=rule.path))
+    return findings
+
+
+def set_findings(facts: Facts, catalogue: Catalogue, versions: dict[str, str], fit: BundleFit | None) -> list[Finding]:
+    """Say whether the set of core components is a listed one and suits this OS."""
+    named = ", ".join(f"{component.name} {versions[component.id]}" for component in catalogue.components if component.id in versions)
+    params = {"set": named, "os": os_text(facts)}
+    if os_family_text(facts.os) is None or not versions:
+        # Without a readable system neither "nothing installed" nor "wrong for this OS" may be claimed: this may be no system volume.
+        ref = "set.nothing-installed" if os_family_text(facts.os) is not None else "set.os-unreadable"
+        return [Finding(ref=ref, severity="blocking", params=params, evidence={"problem": facts.os.problem} if facts.os.problem else {})]
+    if fit is None:
+        return [Finding(ref="set.unlisted", severity="blocking", params=params, evidence={"versions": versions})]
+    params["bundle"] = fit.name
+    if fit.certainty is None:
+        return [Finding(ref="set.wrong-for-os", severity="blocking", params=params, evidence={"versions": versions, "bundle": fit.bundle})]
+    if fit.certainty == "inferred":
+        return [Finding(ref="set.uncertain-for-os", severity="blocking", params=params, evidence={"bundle": fit.bundle})]
+    if fit.certainty == "field":
+        return [Finding(ref="set.field-only", severity="notice", params=params, evidence={"bundle": fit.bundle})]
+    return []
+
+
+def configuration_findings(facts: Facts, catalogue: Catalogue) -> list[Finding]:
+    """Facts about configuration files that decisions and people need: a broken pair, an empty file, an untouched default."""
+    findings: list[Finding] = []
+    seen = {config.path: config for config in facts.configs}
+    for component in catalogue.components:
+        for rule in component.configs:
+            config = seen.get(rule.path)
+            if config is None:
+                continue
+            params = {"path": rule.path, "component": component.name}
+            if rule.pair is not None and rule.pair not in seen:
+                params["other"] = rule.pair
+                findings.append(Finding(ref="config.ini-pair-broken", severity="notice", component=component.id, params=params))
+            if config.size == 0:
+                findings.append(Finding(ref="config.empty", severity="notice", component=component.id, params=params))
+            elif config.sha256 in rule.default_sha256:
+                findings.append(Finding(ref="config.untouched-default", severity="info", component=component.id, params=params))
+    return findings
+
+
+def os_text(facts: Facts) -> str:
+    """The OS as a person reads it: ``macOS 10.14.6`` (also where the volume still says « Mac OS X »)."""
+    name = "macOS" if facts.os.family == "macos" else facts.os.name or {"windows": "Windows", "linux": "Linux"}[facts.os.family]
+    return f"{name} {facts.os.version}" if facts.os.version else name
+
+
+def broken_states(assessment: Assessment) -> tuple[ComponentState, ...]:
+    """Core components that are there but not whole."""
+    return tuple(state for state in assessment.components if state.core and state.state in {"damaged", "partial"})
+
+
+def _finding(ref: str, component: Component, *, blocking: bool = True, **params: str) -> Finding:
+    severity = "blocking" if blocking and component.core else "notice"
+    return Finding(
+        ref=ref,
+        severity=severity,  # type: ignore[arg-type]  # one of the two literals above
+        component=component.id,
+        params={"component": component.name, **params},
+        evidence={"component": component.id, **params},
+    )
+
+
+def _paths_finding(ref: str, component: Component, paths: tuple[str, ...]) -> Finding:
+    """A finding about many paths: counted whole, named up to a bound."""
+    return Finding(
+        ref=ref,
+        severity="blocking" if component.core else "notice",
+        component=component.id,
+        params={"component": component.name, "count": str(len(paths)), "path": paths[0] if paths else ""},
+        evidence={"component": component.id, "count": len(paths), "paths": list(paths[:_MAXIMUM_NAMED])},
+    )

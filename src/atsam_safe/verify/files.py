@@ -1,0 +1,74 @@
+"""Every file the receipts list is there, of its kind, size, content and mode, as planned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from atsam_safe.catalogue.patterns import canonical, is_below
+from atsam_safe.plan.model import ApplyEffect, InstallPayload
+from atsam_safe.verify.examine import Examination
+from atsam_safe.verify.model import Finding
+from atsam_safe.verify.witnesses import View
+
+if TYPE_CHECKING:
+    from atsam_safe.catalogue.model import Catalogue
+    from atsam_safe.facts.model import Facts, PathFact, ReceiptEntry
+    from atsam_safe.plan.model import Plan
+
+_MAXIMUM_NAMED: Final = 20
+
+
+def planned_modes(plan: Plan, path: str) -> str | None:
+    """The mode the last effect of the plan gives to ``path`` (octal text), or ``None`` when no effect does."""
+    found: str | None = None
+    for step in plan.steps:
+        if isinstance(step, ApplyEffect) and step.mode is not None and step.kind != "remove":
+            target = canonical(step.path)
+            if path == target or (step.recursive and is_below(path, target)):
+                found = step.mode
+    return found
+
+
+def file_findings(after: Facts, catalogue: Catalogue, plan: Plan) -> list[Finding]:
+    """Files and links of the installed components: content by the checksum of the bill of materials, and modes."""
+    view = View(after)
+    findings: list[Finding] = []
+    removed = {canonical(step.path) for step in plan.steps if isinstance(step, ApplyEffect) and step.kind == "remove"}
+    placed = {step.component for step in plan.steps if isinstance(step, InstallPayload)}
+    for component in catalogue.components:
+        # Only what this plan itself put in place: the modes of a component that was there before are its own script's.
+        if component.id not in placed:
+            continue
+        examination = Examination(component, view, catalogue)
+        entries = [entry for receipt in examination.receipts for entry in receipt.entries or () if entry.kind in {"file", "symlink"}]
+        entries = [entry for entry in entries if not any(entry.path == path or is_below(entry.path, path) for path in removed)]
+        content = [entry.path for entry in entries if _content_differs(entry, view.paths.get(entry.path), examination, plan)]
+        modes = [entry.path for entry in entries if _mode_differs(entry, view.paths.get(entry.path), plan)]
+        for ref, paths in (("verify.content-differs", content), ("verify.mode-differs", modes)):
+            if paths:
+                params = {"component": component.name, "count": str(len(paths)), "path": paths[0]}
+                evidence = {"component": component.id, "paths": paths[:_MAXIMUM_NAMED]}
+                findings.append(Finding(ref=ref, severity="blocking", component=component.id, params=params, evidence=evidence))
+    return findings
+
+
+def _content_differs(entry: ReceiptEntry, fact: PathFact | None, examination: Examination, plan: Plan) -> bool:
+    if fact is None or examination.is_passive(entry.path) or entry.path in plan.preserved:
+        return False
+    if fact.kind != entry.kind:
+        return True
+    if entry.kind == "symlink":
+        return entry.link is not None and fact.link != entry.link
+    known = entry.checksum is not None and fact.checksum is not None
+    return fact.size != entry.size or (known and fact.checksum != entry.checksum)
+
+
+def _mode_differs(entry: ReceiptEntry, fact: PathFact | None, plan: Plan) -> bool:
+    """Set-uid and set-gid bits are never installed, so they are not asked for either."""
+    if fact is None or entry.kind != "file" or fact.kind != "file":
+        return False
+    planned = planned_modes(plan, entry.path)
+    if planned is None and entry.path in plan.preserved:
+        return False
+    wanted = int(planned, 8) if planned is not None else entry.mode
+    return fact.mode & 0o777 != wanted & 0o777

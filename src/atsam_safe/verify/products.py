@@ -1,0 +1,93 @@
+"""Windows products that are a component: product codes first, whole names second, never a part of a name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atsam_safe.catalogue.product_codes import normal, product_named
+from atsam_safe.catalogue.windows_paths import expand, key
+from atsam_safe.verify.model import Witness
+from atsam_safe.versions import ComponentVersion, VersionError
+
+_PROGRAMS = frozenset({"program", "library"})
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from atsam_safe.catalogue.model import Component
+    from atsam_safe.facts.model import Facts, InstalledProduct
+
+
+def component_products(component: Component, facts: Facts) -> tuple[InstalledProduct, ...]:
+    """Products registered on the workstation that are ``component``; none when products were not observed."""
+    codes = {normal(code) for release in component.releases for code in release.product_codes}
+    codes |= {normal(code) for rule in component.products for code in (*rule.product_codes, *rule.uninstall_keys)}
+    found: list[InstalledProduct] = []
+    for product in facts.products or ():
+        named = any(product_named(rule.name_pattern, product.name) for rule in component.products)
+        if normal(product.code) in codes or named:
+            found.append(product)
+    return tuple(found)
+
+
+def product_witnesses(component: Component, facts: Facts, products: Iterable[InstalledProduct]) -> tuple[Witness, ...]:
+    """What installed products say of the component's version: Windows Installer, and the component's own key in the registry.
+
+    A key speaks for the product whose code stands in it; what an older product left behind, or a key without a code, speaks for nobody.
+    Where one of the two spells the version longer than the other, only what both tell is compared.
+    """
+    found: list[Witness] = []
+    keys = {
+        rule.key.casefold() for rule in (component.windows.registry if component.windows is not None else ()) if rule.role == "identity"
+    }
+    for product in products:
+        installed = _version(product.version)
+        if installed is None:
+            continue
+        found.append(Witness(kind="product", version=installed.text, source=product.code))
+        for fact in facts.registry:
+            written = _version(fact.values.get("version"))
+            if fact.key.casefold() in keys and written is not None and normal(fact.values.get("productcode", "")) == normal(product.code):
+                source = f"HKLM\\{fact.key} ({fact.view})"
+                told = installed if written.starts_with(installed) else written
+                found.append(
+                    Witness(
+                        kind="registry", version=told.text, source=source, partial=told.key != installed.key and installed.starts_with(told)
+                    )
+                )
+    return tuple(found)
+
+
+def _version(text: str | None) -> ComponentVersion | None:
+    """A version that somebody wrote; ``None`` when it is none."""
+    try:
+        return None if text is None else ComponentVersion.parse(text)
+    except VersionError:
+        return None
+
+
+def windows_files(component: Component, facts: Facts, products: Iterable[InstalledProduct]) -> tuple[str, ...]:
+    """Programs and libraries that an installed product must have: confirmed ones alone, of the products' architectures.
+
+    A file that two sources put in two places is expected in none; where no file was looked at, nothing is expected.
+    """
+    architectures = {"x86" if product.architecture == "i386" else "x64" for product in products}
+    if (
+        component.windows is None
+        or not architectures
+        or not any(key(fact.path) == key(facts.folders.get("WINDIR", "")) for fact in facts.paths)
+    ):
+        return ()
+    rules = [
+        rule
+        for rule in component.windows.paths
+        if rule.scope == "file"
+        and rule.role in _PROGRAMS
+        and rule.certainty == "confirmed"
+        and not rule.legacy
+        and rule.architecture != "any"
+        and rule.architecture in architectures
+    ]
+    names = [rule.path.rsplit("\\", 1)[-1].casefold() for rule in component.windows.paths]
+    found = [expand(rule.path, facts.folders) for rule in rules if names.count(rule.path.rsplit("\\", 1)[-1].casefold()) == 1]
+    return tuple(path for path in found if path is not None)

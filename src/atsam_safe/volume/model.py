@@ -1,0 +1,56 @@
+"""What a volume knows of one path."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+# macOS: immutable or append-only, set by a user (« Locked » in the Finder, « chflags uchg ») or by root. Not even root changes such a file.
+LOCKED_FLAGS = 0x2 | 0x4 | 0x20000 | 0x40000
+EntryKind = Literal["file", "directory", "link", "other"]
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One existing path, not followed when it is a link.
+
+    ``path``: absolute inside the volume. ``mode``: permission bits including set-uid and sticky (07777); 0 for a link, whose bits mean
+    nothing. ``size``: bytes, 0 for anything but a file. ``mtime_ns``, ``ctime_ns``: nanoseconds since 1970. ``link``: the link's target
+    as it is written. ``other`` is a socket, FIFO or device; ``socket`` tells the harmless first kind apart.
+    """
+
+    path: str
+    kind: EntryKind
+    mode: int
+    uid: int
+    gid: int
+    size: int = 0
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    link: str | None = None
+    device: int = 0
+    inode: int = 0
+    links: int = 1
+    flags: int = 0
+    socket: bool = False
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+    """What to set on a path; ``None`` leaves a field as it is.
+
+    The owner is set only when running as root (nobody else may). ``xattrs`` is the complete wanted set: others are removed.
+    """
+
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    mtime_ns: int | None = None
+    xattrs: dict[str, bytes] | None = None
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """Room on the file system in bytes, and whether it is mounted writable."""
+
+    free: int
+    total: int
+    writable: bool

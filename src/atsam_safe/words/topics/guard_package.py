@@ -1,0 +1,136 @@
+"""Words of the guard about the package itself: who made it, what is in it, where it would write."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from atsam_safe.words.reference import N_, Reference
+
+REFERENCES: Final = (
+    Reference(
+        ref="package.damaged",
+        what=N_("“{package}” is damaged, was changed after it was made, or is not an installer ({reason})."),
+        why=N_("What it contains cannot be relied upon: installing it could leave the card unusable."),
+        next=N_("Download it again from the official site and check it once more with “atsam-safe inspect”."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.damaged.several",
+        what=N_("Several files are damaged, were changed after they were made, or are not installers: {package}."),
+        why=N_("What they contain cannot be relied upon: installing them could leave the card unusable."),
+        next=N_("“atsam-safe inspect” says what is wrong with each. Download them again from the official site."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.unsigned",
+        what=N_("“{package}” carries no signature."),
+        why=N_("Nobody answers for what it contains: anyone could have made it."),
+        next=N_("Download the signed package from the official site."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.untrusted",
+        what=N_("“{package}” is signed, but not by an authority known to this program ({reason})."),
+        why=N_("A signature is worth only what the authority behind it is worth."),
+        next=N_("Download the package from the official site; do not use one that was received by mail or found elsewhere."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.untrusted.several",
+        what=N_("Several packages are signed, but not by an authority known to this program: {package}."),
+        why=N_("A signature is worth only what the authority behind it is worth."),
+        next=N_("“atsam-safe inspect” says what is wrong with each. Download them again from the official site."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.wrong-signer",
+        what=N_("“{package}” contains {component} but is signed by {signer}, who is not its publisher (expected: {expected})."),
+        why=N_("A genuine signature of somebody else proves nothing about this component."),
+        next=N_("Download the package from the official site of its publisher."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.not-atsam",
+        what=N_("“{package}” holds none of the components of ATSAM."),
+        why=N_("This program installs GALSS, SrvSVCNAM and Cryptolib CPS, and nothing else."),
+        next=N_("Check that this is the right file."),
+    ),
+    Reference(
+        ref="package.unknown-part",
+        what=N_("The package has parts that this program does not know: {parts}."),
+        why=N_("They would be left out, because nobody can say what they change."),
+        next=N_("If the vendor confirms that they are not needed, go on with “--accept package.unknown-part”."),
+        acceptable=True,
+    ),
+    Reference(
+        ref="package.no-content",
+        what=N_("“{package}” claims to be {components} but holds scripts only, no file to install."),
+        why=N_("Vendors' scripts are never run blindly; without its files the component would be removed and nothing put in its place."),
+        next=N_("Download the complete package from the official site of its publisher."),
+    ),
+    Reference(
+        ref="package.no-bill",
+        what=N_("“{package}” brings {components} without a list of its files (bill of materials)."),
+        why=N_(
+            "Nothing could tell later which files were installed, so they could neither be checked nor removed. Genuine packages have it."
+        ),
+        next=N_("Download the complete package from the official site of its publisher."),
+    ),
+    Reference(
+        ref="package.unknown-release",
+        what=N_("This program does not know {releases}."),
+        why=N_("Nobody has reported how this release behaves, so what it would do to this workstation is not known."),
+        next=N_(
+            "Wait until it is listed. If the vendor named this very release for this workstation, use “--accept package.unknown-release”."
+        ),
+        acceptable=True,
+    ),
+    Reference(
+        ref="package.unknown-release.optional",
+        what=N_("The package also brings {releases}, a release that this program does not know."),
+        why=N_("It is an optional component: the card does not depend on it."),
+        next=N_("Nothing to do."),
+    ),
+    Reference(
+        ref="package.writes-system",
+        what=N_("{component}: the package would write in folders of macOS itself (files: {count}, first {path})."),
+        why=N_(
+            "No ATSAM component has any file there. The package was altered, or is not what it claims to be, even with a valid signature."
+        ),
+        next=N_("Do not install it. Download it again from the publisher's site, and show this message to the publisher."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.unknown-paths",
+        what=N_(
+            "{component}: the package brings programs or start-up files that this component never had (number: {count}, first {path})."
+        ),
+        why=N_("They could run on the workstation without anybody having asked for them, at every start of the computer."),
+        next=N_("Ask the publisher what they are for. If the publisher confirms them: “--accept package.unknown-paths”."),
+        acceptable=True,
+    ),
+    Reference(
+        ref="package.unknown-paths.seen",
+        what=N_("{component}: the package brings files to places that are not known of it (number: {count}, first {path})."),
+        why=N_("None of them is a program or is started by the system; a later removal finds them through the receipt."),
+        next=N_("Nothing to do. If other software uses that place, ask the publisher first."),
+    ),
+    Reference(
+        ref="package.overwrites-foreign",
+        what=N_("The package would overwrite files of other software: {count}, first {path} ({owner})."),
+        why=N_("That software could stop working."),
+        next=N_(
+            "Ask the person who maintains the workstation. To take the risk all the same: “--accept package.overwrites-foreign”; what was "
+            "there can be brought back."
+        ),
+        acceptable=True,
+    ),
+    Reference(
+        ref="package.overwrites-foreign.unclaimed",
+        what=N_("The package would overwrite files that neither a component nor a receipt accounts for: {count}, first {path}."),
+        why=N_("Somebody put them there. It is not known who needs them."),
+        next=N_(
+            "Have a look at them. To replace them all the same: “--accept package.overwrites-foreign”; what was there can be brought back."
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""The workstation port and its adapters."""

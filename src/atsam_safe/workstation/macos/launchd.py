@@ -1,0 +1,149 @@
+"""launchd: which jobs are known and running, and stopping or starting one.
+
+``launchctl print`` is « NOT API »: exit codes first, then only the lines with exactly one leading tab.
+``bootout`` is asynchronous: a job is gone when ``print`` answers 113, not when ``bootout`` returns.
+Error 5 is a catch-all (already loaded, disabled, race): the state is read again instead of believing it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import tenacity
+
+from atsam_safe.workstation.macos.probe import Probe
+
+if TYPE_CHECKING:
+    from atsam_safe.workstation.commands import CommandOutcome, CommandRunner
+
+LAUNCHCTL: Final = "/bin/launchctl"
+NO_SUCH_SERVICE: Final = 113
+# Answers that say "not there": no such process, no such domain, no such service, domain without that action (nobody logged in).
+ABSENT_STATUSES: Final = frozenset({3, 112, NO_SUCH_SERVICE, 125})
+GONE_WITHIN_SECONDS: Final = 10.0
+
+
+class JobState(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as launchd sees it. ``last_exit`` is ``None`` when it never ended."""
+
+    loaded: bool
+    running: bool = False
+    pid: int | None = None
+    last_exit: int | None = None
+    path: str | None = None
+    state: str = ""
+
+
+class ListedJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of ``launchctl list``: a negative ``last_exit`` is the signal that ended it."""
+
+    label: str
+    pid: int | None
+    last_exit: int | None
+
+
+def parse_print(outcome: CommandOutcome) -> JobState | None:
+    """Read ``launchctl print DOMAIN/LABEL``; ``None`` when launchd itself could not be asked."""
+    if outcome.status in ABSENT_STATUSES or "Could not find service" in outcome.error_text + outcome.text:
+        return JobState(loaded=False)
+    if outcome.status != 0:
+        return None
+    values: dict[str, str] = {}
+    for line in outcome.text.splitlines():
+        # Nested blocks repeat the same keys deeper: only the job's own lines have exactly one tab.
+        match = re.match(r"\t([^\t=][^=]*?) = (.*)$", line)
+        if match is not None:
+            values.setdefault(match.group(1).strip(), match.group(2).strip())
+    pid = values.get("pid", "")
+    exit_text = re.match(r"-?\d+", values.get("last exit code", ""))
+    return JobState(
+        loaded=True,
+        running=values.get("state") == "running" or pid.isdigit(),
+        pid=int(pid) if pid.isdigit() else None,
+        last_exit=int(exit_text.group(0)) if exit_text else None,
+        path=values.get("path"),
+        state=values.get("state", ""),
+    )
+
+
+def parse_list(outcome: CommandOutcome) -> tuple[ListedJob, ...] | None:
+    """Read ``launchctl list`` (the caller's own domain only)."""
+    if outcome.status != 0:
+        return None
+    jobs = []
+    for line in outcome.text.splitlines()[1:]:
+        parts = line.split("\t", 2)
+        if len(parts) != 3:  # noqa: PLR2004 - the table has three columns
+            continue
+        pid, status, label = parts
+        jobs.append(
+            ListedJob(
+                label=label,
+                pid=int(pid) if pid.isdigit() else None,
+                last_exit=int(status) if re.fullmatch(r"-?\d+", status) else None,
+            )
+        )
+    return tuple(jobs)
+
+
+def parse_disabled(outcome: CommandOutcome) -> dict[str, bool]:
+    """Read ``print-disabled``: ``disabled``/``true`` mean disabled, ``enabled``/``false`` mean not (the words changed in 13)."""
+    found = re.findall(r'^\t+"([^"]+)" => (enabled|disabled|true|false)', outcome.text, re.MULTILINE)
+    return {label: word in {"disabled", "true"} for label, word in found}
+
+
+def job(domain: str, label: str) -> Probe[JobState | None]:
+    """Ask for one job of ``system`` or ``gui/UID``."""
+    return Probe(name="job", argv=(LAUNCHCTL, "print", f"{domain}/{label}"), parse=parse_print)
+
+
+def disabled(domain: str) -> Probe[dict[str, bool]]:
+    """Ask which jobs of a domain are disabled."""
+    return Probe(name="disabled-jobs", argv=(LAUNCHCTL, "print-disabled", domain), parse=parse_disabled)
+
+
+def stop(runner: CommandRunner, domain: str, label: str, patience: float = GONE_WITHIN_SECONDS) -> JobState | None:
+    """Boot a job out and wait until launchd no longer knows it. Returns its last known state; absent already is fine."""
+    state = job(domain, label).ask(runner)
+    if state is None or not state.loaded:
+        return state
+    runner.run((LAUNCHCTL, "bootout", f"{domain}/{label}"), limit=30.0)
+    return _until(runner, domain, label, patience, loaded=False)
+
+
+def start(runner: CommandRunner, domain: str, label: str, path: str, patience: float = GONE_WITHIN_SECONDS) -> JobState | None:
+    """Bootstrap a job from its file and read its state back; a status of 5 or 37 with the job loaded is success.
+
+    One that is switched off is switched on first: it would be refused, with 5 or 119, and stay off after every restart.
+    """
+    state = job(domain, label).ask(runner)
+    if state is not None and state.loaded:
+        return state
+    if disabled(domain).ask(runner).get(label, False):
+        switch(runner, domain, label, on=True)
+    runner.run((LAUNCHCTL, "bootstrap", domain, path), limit=30.0)
+    return _until(runner, domain, label, patience, loaded=True)
+
+
+def switch(runner: CommandRunner, domain: str, label: str, *, on: bool) -> None:
+    """Allow or forbid a job for good: launchd remembers it, also without the job's file. Whether it did is asked afterwards."""
+    runner.run((LAUNCHCTL, "enable" if on else "disable", f"{domain}/{label}"), limit=30.0)
+
+
+def domain_exists(runner: CommandRunner, domain: str) -> bool:
+    """True when launchd knows the domain: ``gui/501`` exists only while that person is logged in."""
+    return runner.run((LAUNCHCTL, "print", domain), limit=30.0).status == 0
+
+
+def _until(runner: CommandRunner, domain: str, label: str, patience: float, *, loaded: bool) -> JobState | None:
+    """Ask again until the job is in the wanted state or the time is over; the last answer is returned either way."""
+    retry = tenacity.Retrying(
+        stop=tenacity.stop_after_delay(patience),
+        wait=tenacity.wait_exponential(multiplier=0.05, max=1.0),
+        retry=tenacity.retry_if_result(lambda state: state is not None and state.loaded != loaded),
+        retry_error_callback=lambda attempt: attempt.outcome.result() if attempt.outcome is not None else None,
+    )
+    result: JobState | None = retry(job(domain, label).ask, runner)
+    return result

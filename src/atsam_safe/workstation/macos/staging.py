@@ -1,0 +1,189 @@
+"""What a live run needs in private before anything is touched: packages, genuine uninstallers, configuration to be kept.
+
+Security: the installed uninstallers lie in folders that anybody may write to (the vendors' scripts open them to all), and this program
+runs as root. So the installed file itself is never run: a private copy is made, hashed, and run only when it is one the catalogue knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+
+from atsam_safe.plan.model import RestoreConfig, RunInstaller, RunUninstaller, StartService
+from atsam_safe.volume.errors import failure
+from atsam_safe.words.model import Problem, RefusedError, UntrustedPackageError, WorkstationError
+from atsam_safe.workstation.macos import launchd, receipts
+from atsam_safe.workstation.macos.domains import domains_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from atsam_safe.packages.opening import OpenedPackages as ReadPackages
+    from atsam_safe.plan.model import Plan
+    from atsam_safe.workstation.macos.mac import Mac
+    from atsam_safe.workstation.port import OpenedPackages
+
+# The genuine scripts have 60 kB.
+MAX_GUEST_BYTES: Final = 1 << 20
+MAX_CONFIG_BYTES: Final = 1 << 20
+PRIVATE_MODE: Final = 0o600
+# A guest of a killed run is known by it in the list of processes.
+GUEST_PREFIX: Final = "guest-"
+PROGRAM_MODE: Final = 0o700
+_CHUNK: Final = 1 << 20
+
+
+class KeptConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration file as it was before the run, with its content beside this record."""
+
+    path: str
+    sha256: str
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+
+
+def package_file(staging: Path, package: int) -> Path:
+    """Where the private copy of package ``package`` lies."""
+    return staging / f"package-{package}.pkg"
+
+
+def guest_file(staging: Path, path: str) -> Path:
+    """Where the private copy of an uninstaller lies."""
+    return staging / f"{GUEST_PREFIX}{hashlib.sha256(path.encode()).hexdigest()[:16]}"
+
+
+def config_file(staging: Path, path: str) -> Path:
+    """Where the content of a kept configuration file lies; its record has the suffix ``.json``."""
+    return staging / f"config-{hashlib.sha256(path.encode()).hexdigest()[:16]}"
+
+
+def stage_plan(workstation: Mac, plan: Plan, packages: OpenedPackages, staging: Path) -> None:
+    """Bring everything in; see ``port.Workstation.stage``."""
+    _stage_switches(workstation, plan, staging)
+    # Shared folders belong to everybody: that they move says nothing about this installation.
+    workstation.watched = tuple((entry.path, entry.kind) for entry in plan.scope if entry.kind != "shared")
+    try:
+        for step in plan.steps:
+            if isinstance(step, RunInstaller):
+                _stage_package(workstation, cast("ReadPackages", packages), step.package, staging)
+            elif isinstance(step, RunUninstaller):
+                _stage_guest(workstation, step, staging)
+            elif isinstance(step, RestoreConfig):
+                _stage_config(workstation, step, staging)
+    except OSError as error:
+        raise failure(error, str(staging)) from error
+
+
+SWITCHES: Final = "switched-off.json"
+
+
+def _stage_switches(workstation: Mac, plan: Plan, staging: Path) -> None:
+    """Which of the jobs to be started are switched off now: a person's choice, to be told from what a vendor's script does later."""
+    off = [
+        [domain, step.label]
+        for step in plan.steps
+        if isinstance(step, StartService)
+        for domain in domains_of(workstation, step.domain, step.path)
+        if launchd.disabled(domain).ask(workstation.runner).get(step.label, False)
+    ]
+    (staging / SWITCHES).write_bytes(msgspec.json.encode(off))
+
+
+def switched_off(staging: Path) -> frozenset[tuple[str, str]]:
+    """Domain and label of the jobs that were switched off before the run."""
+    try:
+        return frozenset(msgspec.json.decode((staging / SWITCHES).read_bytes(), type=list[tuple[str, str]]))
+    except (OSError, msgspec.MsgspecError) as error:
+        raise _not_staged(SWITCHES, type(error).__name__) from error
+
+
+def digest_of_file(path: Path) -> str:
+    """SHA-256 of a staged file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(_CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _stage_package(workstation: Mac, packages: ReadPackages, index: int, staging: Path) -> None:
+    """Copy from the descriptor that was checked; what cannot have changed in between is proven by its digest all the same."""
+    inspection = packages.inspections[index]
+    workstation.progress("stage", 0, inspection.size)
+    target = package_file(staging, index)
+    target.unlink(missing_ok=True)
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
+    try:
+        packages.copy(index, fd)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    if digest_of_file(target) != inspection.sha256:
+        raise UntrustedPackageError(Problem(ref="macos.package-changed", params={"package": inspection.path}))
+    _require_accepted(workstation, target, inspection.path)
+    workstation.progress("stage", inspection.size, inspection.size)
+
+
+def _require_accepted(workstation: Mac, package: Path, shown: str) -> None:
+    """The system's own opinion, asked while nothing has been touched.
+
+    ``installer`` takes unsigned packages, but refuses a signature that it does not trust any more: after the old components were removed.
+    """
+    status = receipts.signature_of(str(package)).ask(workstation.runner).status
+    if status.startswith(receipts.REFUSED_WORDINGS):
+        params = {"package": shown, "status": status}
+        raise UntrustedPackageError(Problem(ref="macos.package-not-accepted", params=params, evidence=dict(params)))
+
+
+def _stage_guest(workstation: Mac, step: RunUninstaller, staging: Path) -> None:
+    """A private copy when it is genuine; otherwise no copy, and it is said."""
+    target = guest_file(staging, step.path)
+    target.unlink(missing_ok=True)
+    entry = workstation.volume.lstat(step.path)
+    if entry is None or entry.kind != "file" or entry.size > MAX_GUEST_BYTES:
+        return
+    data = workstation.volume.read_bytes(step.path, MAX_GUEST_BYTES)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest not in step.sha256:
+        params = {"path": step.path}
+        workstation.notes.append(Problem(ref="macos.uninstaller-not-genuine", params=params, evidence={**params, "sha256": digest}))
+        return
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PROGRAM_MODE)
+    with os.fdopen(fd, "wb") as stream:
+        stream.write(data)
+        # what the process's umask took away
+        os.fchmod(stream.fileno(), PROGRAM_MODE)
+
+
+def _stage_config(workstation: Mac, step: RestoreConfig, staging: Path) -> None:
+    entry = workstation.volume.lstat(step.path)
+    data = workstation.volume.read_bytes(step.path, MAX_CONFIG_BYTES) if entry is not None and entry.kind == "file" else b""
+    if entry is None or hashlib.sha256(data).hexdigest() != step.sha256:
+        raise RefusedError(Problem(ref="run.changed-meanwhile", evidence={"path": step.path}))
+    place = config_file(staging, step.path)
+    kept = KeptConfig(path=step.path, sha256=step.sha256, mode=entry.mode, uid=entry.uid, gid=entry.gid, mtime_ns=entry.mtime_ns)
+    place.write_bytes(data)
+    place.with_suffix(".json").write_bytes(msgspec.json.encode(kept))
+
+
+def read_config(staging: Path, step: RestoreConfig) -> tuple[KeptConfig, bytes]:
+    """The kept configuration. Raises ``workstation.not-staged``."""
+    place = config_file(staging, step.path)
+    try:
+        data = place.read_bytes()
+        kept = msgspec.json.decode(place.with_suffix(".json").read_bytes(), type=KeptConfig)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise _not_staged(step.path, type(error).__name__) from error
+    if kept.path != step.path or hashlib.sha256(data).hexdigest() != step.sha256:
+        raise _not_staged(step.path, "changed")
+    return kept, data
+
+
+def _not_staged(path: str, detail: str) -> WorkstationError:
+    params = {"identifier": path, "detail": detail}
+    return WorkstationError(Problem(ref="workstation.not-staged", params=params, evidence=dict(params)))

@@ -1,0 +1,223 @@
+"""Carrying out one step of a plan on an offline macOS volume.
+
+Every step may be carried out again after it stopped anywhere in the middle: what is already as wanted is left alone. All changes
+go through ``Volume``, so no link is followed and nothing outside the volume is reached, whatever was put there meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from atsam_safe.catalogue.system_folders import is_system_folder
+from atsam_safe.packages.checksums import Cksum
+from atsam_safe.plan.model import (
+    ApplyEffect,
+    ForgetReceipt,
+    InstallPayload,
+    RemovePath,
+    RunInstaller,
+    RunUninstaller,
+    WriteReceipt,
+)
+from atsam_safe.volume.model import Metadata
+from atsam_safe.words.model import Problem, WorkstationError
+from atsam_safe.workstation.receipts import OLD_RECEIPTS, RECEIPTS
+from atsam_safe.workstation.staged import folder_of, new_folders, read_payload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from atsam_safe.plan.model import Step
+    from atsam_safe.volume.volume import Volume
+    from atsam_safe.workstation.staged import StagedEntry
+
+DONE: Final = "done"
+NOT_APPLICABLE: Final = "not-applicable"
+
+# Set-uid and set-gid are never installed: no genuine component has them, and one that came to have them would run as root.
+_FILE_BITS: Final = 0o0777
+_FOLDER_BITS: Final = 0o1777
+_DEFAULT_FOLDER: Final = Metadata(mode=0o755, uid=0, gid=0)
+_DEFAULT_FILE_MODE: Final = 0o644
+_CHUNK: Final = 1 << 20
+# Numbers that every macOS gives to these names (/etc/passwd, /etc/group; "" = the group is not changed).
+_USERS: Final = {"root": 0}
+_GROUPS: Final[dict[str, int | None]] = {"wheel": 0, "staff": 20, "admin": 80, "": None}
+
+
+def apply_step(volume: Volume, step: Step, staging: Path, notes: list[Problem]) -> str:
+    """Carry out ``step``; ``done`` or ``not-applicable``. ``notes`` receives what a person should be told although nothing failed.
+
+    Raises ``WorkstationError``.
+    """
+    if isinstance(step, RemovePath):
+        _remove(volume, step)
+    elif isinstance(step, ForgetReceipt):
+        _forget(volume, step)
+    elif isinstance(step, InstallPayload):
+        _install(volume, step, staging)
+    elif isinstance(step, ApplyEffect):
+        _effect(volume, step)
+    elif isinstance(step, WriteReceipt):
+        from atsam_safe.workstation.receipt_writer import write_receipt  # noqa: PLC0415 - needs plistlib, only installs do
+
+        write_receipt(volume, step, folder_of(staging, step.package, step.part), notes)
+    elif isinstance(step, RunInstaller | RunUninstaller):
+        raise WorkstationError(Problem(ref="workstation.needs-live", params={"step": type(step).__name__}))
+    else:
+        # Services and processes: nothing runs on an offline volume.
+        return NOT_APPLICABLE
+    return DONE
+
+
+def _remove(volume: Volume, step: RemovePath) -> None:
+    if step.kind == "tree":
+        _refuse_system_folder(volume, step.path)
+        volume.remove_tree(step.path)
+    elif step.kind == "directory":
+        volume.remove_empty_directory(step.path)
+    else:
+        volume.remove_file(step.path)
+
+
+def _refuse_system_folder(volume: Volume, path: str) -> None:
+    """Whatever a catalogue or a plan says, « /Library » or a home is never removed or changed as a whole."""
+    if is_system_folder(volume.canonical(path)):
+        raise WorkstationError(Problem(ref="workstation.system-folder", params={"path": path}))
+
+
+def _forget(volume: Volume, step: ForgetReceipt) -> None:
+    """Remove a receipt's files, which lie in one of the two stores: a path elsewhere is a plan gone wrong, never obeyed."""
+    for path in step.paths:
+        folder = volume.canonical(path).rpartition("/")[0]
+        if folder not in (RECEIPTS, OLD_RECEIPTS):
+            raise WorkstationError(Problem(ref="workstation.not-a-receipt", params={"path": path}))
+    for path in step.paths:
+        volume.remove_tree(path)
+
+
+# --- payload -----------------------------------------------------------------------------------------------------------------
+
+
+def _install(volume: Volume, step: InstallPayload, staging: Path) -> None:
+    folder = folder_of(staging, step.package, step.part)
+    payload = read_payload(folder, step.identifier)
+    preserved = {volume.canonical(path) for path in step.preserve}
+    entries = sorted(payload.entries, key=lambda one: (one.kind != "directory", one.path.count("/"), one.path))
+    new = new_folders(folder, lambda: [one.path for one in entries if one.kind == "directory" and not volume.exists(one.path)])
+    made: set[str] = set()
+    for entry in entries:
+        if entry.kind == "directory":
+            _make_folder(volume, entry, made, is_new=entry.path in new)
+        elif volume.canonical(entry.path) not in preserved or not volume.exists(entry.path):
+            _make_parents(volume, entry.path, made)
+            _place(volume, entry, folder)
+
+
+def _make_folder(volume: Volume, entry: StagedEntry, made: set[str], *, is_new: bool) -> None:
+    """A folder that was there keeps its mode and owner: it may be another product's too, as « /Library/Preferences » is."""
+    _make_parents(volume, entry.path, made)
+    metadata = Metadata(mode=entry.mode & _FOLDER_BITS, uid=entry.uid, gid=entry.gid)
+    if not volume.make_directory(entry.path, metadata) and is_new:
+        volume.set_metadata(entry.path, metadata)
+    made.add(entry.path)
+
+
+def _make_parents(volume: Volume, path: str, made: set[str]) -> None:
+    parent = path.rpartition("/")[0]
+    if parent and parent not in made:
+        volume.make_directories(parent, _DEFAULT_FOLDER)
+        made.add(parent)
+
+
+def _place(volume: Volume, entry: StagedEntry, folder: Path) -> None:
+    metadata = Metadata(mode=entry.mode & _FILE_BITS, uid=entry.uid, gid=entry.gid, mtime_ns=entry.mtime * 1_000_000_000)
+    if entry.kind == "symlink":
+        volume.make_symlink_atomic(entry.path, entry.link or "", metadata)
+        return
+    source = folder / (entry.staged_name or "")
+    if entry.staged_name is not None and source.is_file():
+        volume.place_file(source, entry.path, metadata)
+    elif not _is_placed(volume, entry):
+        raise WorkstationError(
+            Problem(ref="workstation.not-staged", params={"identifier": entry.path, "detail": "missing"}, evidence={"path": entry.path}),
+        )
+    else:
+        volume.set_metadata(entry.path, metadata)
+
+
+def _is_placed(volume: Volume, entry: StagedEntry) -> bool:
+    """True when the file at the entry's path has exactly the staged content: it was placed before the stop."""
+    found = volume.lstat(entry.path)
+    if found is None or found.kind != "file" or found.size != entry.size:
+        return False
+    checksum = Cksum()
+    with volume.open_read(entry.path) as stream:
+        while piece := stream.read(_CHUNK):
+            checksum.update(piece)
+    return checksum.value() == entry.checksum
+
+
+# --- vetted effects ----------------------------------------------------------------------------------------------------------
+
+
+def _effect(volume: Volume, step: ApplyEffect) -> None:
+    mode = _mode_of(step)
+    uid, gid = _owner_of(step)
+    if step.kind != "write-file":
+        _refuse_system_folder(volume, step.path)
+    if step.kind == "remove":
+        volume.remove_tree(step.path)
+    elif step.kind == "mode":
+        if mode is None:
+            raise _unusable_mode(step)
+        _set_mode(volume, step, Metadata(mode=mode, uid=uid, gid=gid))
+    elif step.kind == "create-directory":
+        _make_parent_of(volume, step.path)
+        volume.make_directory(step.path, _DEFAULT_FOLDER)
+        # Also when it was there: the vendor's script sets the mode it wants either way.
+        volume.set_metadata(step.path, Metadata(mode=mode, uid=uid, gid=gid))
+    else:
+        _make_parent_of(volume, step.path)
+        metadata = Metadata(mode=_DEFAULT_FILE_MODE if mode is None else mode, uid=uid or 0, gid=gid or 0)
+        volume.write_file_atomic(step.path, (step.content or "").encode("utf-8"), metadata)
+
+
+def _make_parent_of(volume: Volume, path: str) -> None:
+    volume.make_directories(path.rstrip("/").rpartition("/")[0] or "/", _DEFAULT_FOLDER)
+
+
+def _set_mode(volume: Volume, step: ApplyEffect, wanted: Metadata) -> None:
+    """As ``chmod`` and ``chown`` of the vendors' scripts, but a link is left alone, and so is what is not there."""
+    top = volume.lstat(step.path)
+    if top is None:
+        return
+    for entry in volume.walk(step.path) if step.recursive else (top,):
+        if entry.kind in ("file", "directory"):
+            volume.set_metadata(entry.path, wanted)
+
+
+def _owner_of(step: ApplyEffect) -> tuple[int | None, int | None]:
+    """Numbers of ``user:group``; only names whose numbers are fixed on every macOS can be given to a volume that does not run."""
+    if step.owner is None:
+        return None, None
+    user, _, group = step.owner.partition(":")
+    if user not in _USERS or group not in _GROUPS:
+        raise WorkstationError(Problem(ref="workstation.unusable-owner", params={"path": step.path, "owner": step.owner}))
+    return _USERS[user], _GROUPS[group]
+
+
+def _mode_of(step: ApplyEffect) -> int | None:
+    if step.mode is None:
+        return None
+    try:
+        mode = int(step.mode, 8)
+    except ValueError:
+        raise _unusable_mode(step) from None
+    if not 0 <= mode <= _FOLDER_BITS:
+        raise _unusable_mode(step)
+    return mode
+
+
+def _unusable_mode(step: ApplyEffect) -> WorkstationError:
+    return WorkstationError(Problem(ref="workstation.unusable-mode", params={"path": step.path, "mode": step.mode or ""}))

@@ -1,0 +1,67 @@
+"""What holds for every test: where it lies says how it is marked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atsam_safe.volume.state_place import default_state_path
+from atsam_safe.workstation import place
+from lab.conditions import missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _pytest.terminal import TerminalReporter
+
+SYSTEM = Path(__file__).parent / "system"
+ABOUT_THE_PLACE = "test_macos_place"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies below ``tests/system`` as system tests, so that ``./scripts/test --fast`` leaves it out; and what Wine needs."""
+    for item in items:
+        if item.path.is_relative_to(SYSTEM):
+            item.add_marker(pytest.mark.system)
+        if item.get_closest_marker("wine"):
+            item.add_marker(pytest.mark.needs("Wine", "installer tools"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that needs what is not here fails where everything must run, and is skipped, named and counted elsewhere."""
+    for mark in item.iter_markers("needs"):
+        found = missing(mark.args)
+        if found is None:
+            continue
+        words, is_failure = found
+        if is_failure:
+            pytest.fail(f"{words}: scripts/setup installs it", pytrace=False)
+        pytest.skip(words)
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """What did not run on this machine, and why: at the end of every run, in its own words."""
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", []))
+    for words, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"NOT RUN HERE: {count} test(s): {words}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _real_root_untouched() -> Iterator[None]:
+    """Once a look at a card left the beginning of a state folder on the computer the tests ran on: no test may leave one."""
+    ours = default_state_path(Path("/"))
+    before = sorted(ours.iterdir()) if ours.is_dir() else None
+    yield
+    after = sorted(ours.iterdir()) if ours.is_dir() else None
+    assert after == before, f"a test wrote to {ours}, the state folder of this very computer"
+
+
+@pytest.fixture(autouse=True)
+def _program_at_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkout may lie in a temporary folder, from where the program rightly refuses to change a running system."""
+    if not request.node.nodeid.split("::")[0].endswith(f"{ABOUT_THE_PLACE}.py"):
+        monkeypatch.setattr(place, "unsafe_place", lambda _module: None)

@@ -1,0 +1,222 @@
+"""Many processes on one workstation: one at a time changes anything, and their history is that of a sequence of runs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from atsam_safe.snapshot import KeepPolicy, SnapshotStore, open_state
+from atsam_safe.transaction import prune, recover, rollback, run_transaction
+from atsam_safe.transaction.lock import RunLock
+from atsam_safe.volume import Volume
+from atsam_safe.words.model import AtsamSafeError, BusyError
+from faults.blackouts import PLAN, go_back, install, mend, throw_away
+from faults.fingerprint import STATE_FOLDER, fingerprint
+from lab.heart import NoPackages, PlainWorkstation, lay_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+FORK = multiprocessing.get_context("fork")
+SEED = 20261123
+PROCESSES = 4
+ROUNDS = 14
+READING = {"check", "list"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    place = tmp_path / "volume"
+    place.mkdir()
+    lay_out(place)
+    open_state(place).close()
+    return place
+
+
+def one_action(root: Path, name: str) -> dict[str, Any]:
+    """Carry out one action; what it says of the state before and after."""
+    with open_state(root) as state, Volume(root) as volume:
+        if name == "install":
+            result = run_transaction(PLAN, workstation=PlainWorkstation(root), packages=NoPackages(), state=state)
+        elif name == "rollback":
+            result = rollback(state, volume)
+        elif name == "recover":
+            result = recover(state, volume)
+        elif name == "prune":
+            prune(state, KeepPolicy(count=2))
+            return {"outcome": "pruned"}
+        elif name == "check":
+            SnapshotStore(state).check()
+            return {"outcome": "read"}
+        else:
+            SnapshotStore(state).list()
+            return {"outcome": "read"}
+        return {"outcome": result.outcome, "before": result.digest_before, "after": result.digest_after, "id": result.id}
+
+
+def worker(root: Path, seed: int, answers: Connection) -> None:
+    dice = random.Random(seed)  # noqa: S311 - reproducible
+    done = []
+    for _ in range(ROUNDS):
+        name = dice.choice(["install", "install", "rollback", "rollback", "prune", "recover", "check", "list"])
+        try:
+            entry = one_action(root, name)
+        except BusyError:
+            entry = {"outcome": "busy"}
+            time.sleep(dice.random() / 50)
+        except AtsamSafeError as error:
+            entry = {"outcome": "refused", "refs": [problem.ref for problem in error.problems]}
+        except Exception as error:  # noqa: BLE001 - told to the parent, which fails the test
+            entry = {"outcome": "crash", "text": repr(error)}
+        done.append({"name": name, "at": time.monotonic(), **entry})
+    answers.send(done)
+    answers.close()
+
+
+def test_the_history_of_many_processes_is_a_sequence(root: Path) -> None:
+    pipes = [FORK.Pipe(duplex=False) for _ in range(PROCESSES)]
+    processes = [FORK.Process(target=worker, args=(root, SEED + number, pipe[1])) for number, pipe in enumerate(pipes)]
+    for process in processes:
+        process.start()
+    history = [entry for pipe in pipes for entry in pipe[0].recv()]
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    assert [entry for entry in history if entry["outcome"] in {"crash", "broken", "rolled-back"}] == [], f"seed {SEED}"
+    changing = [entry for entry in history if entry["name"] not in READING]
+    # only a workstation that never had a snapshot refuses a rollback; reading beside a change may see it half made
+    assert {ref for entry in changing for ref in entry.get("refs", [])} <= {"snapshot.none"}
+    committed = sorted((entry for entry in history if entry["outcome"] == "committed"), key=lambda entry: entry["at"])
+    assert len(committed) >= 3
+    for earlier, later in itertools.pairwise(committed):
+        if earlier["name"] == "install" or later["name"] == "rollback":
+            assert earlier["id"] != later["id"]
+    logs = sorted(path.stem for path in (root / STATE_FOLDER / "history").glob("*.log"))
+    assert {entry["id"] for entry in committed} <= set(logs)
+    with open_state(root) as state, Volume(root) as volume:
+        assert recover(state, volume).outcome == "nothing-to-do"
+        assert SnapshotStore(state).check().problems == ()
+        assert list((state.path / "run").iterdir()) == []
+        assert not (state.path / "lock").exists()
+
+
+def test_the_chain_of_digests_is_unbroken(root: Path) -> None:
+    """Each run began in the state in which the one before it ended: nobody changed anything in between."""
+    pipes = [FORK.Pipe(duplex=False) for _ in range(2)]
+    processes = [FORK.Process(target=worker, args=(root, SEED + 100 + number, pipe[1])) for number, pipe in enumerate(pipes)]
+    for process in processes:
+        process.start()
+    for pipe in pipes:
+        pipe[0].recv()
+    for process in processes:
+        process.join(60)
+    ends: list[tuple[float, str, str]] = []
+    for path in (root / STATE_FOLDER / "history").glob("*.log"):
+        records = [json.loads(line.split(b" ", 2)[2]) for line in path.read_bytes().splitlines()]
+        kept = next((record for record in records if record["record"] == "snapshot"), None)
+        if kept is not None:
+            ends.append((records[-1]["at"], kept["digest"], records[-1]["digest"]))
+    ordered = sorted(ends)
+    assert len(ordered) >= 2
+    for (_, _, after), (_, before, _) in itertools.pairwise(ordered):
+        assert before == after
+
+
+def stopped_in_the_middle(root: Path, what: Callable[[Path], str], changes: int) -> int:
+    """A process that holds the lock and stands still before its n-th change."""
+    from atsam_safe.volume import primitives  # noqa: PLC0415 - replaced in the child only
+
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, os.WUNTRACED)
+        return pid
+    left = changes
+
+    def stopping(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any) -> Any:  # noqa: ANN401 - as the primitive takes them
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            return operation(*arguments)
+
+        return counted
+
+    for name in primitives.CHANGING:
+        setattr(primitives, name, stopping(getattr(primitives, name)))
+    try:
+        what(root)
+    finally:
+        os._exit(0)
+
+
+MEETINGS = {
+    "install during install": (install, 40, "install"),
+    "install during snapshot": (install, 25, "install"),
+    "install during rollback": (go_back, 60, "install"),
+    "rollback during install": (install, 70, "rollback"),
+    "prune during snapshot": (install, 30, "prune"),
+    "recover during install": (install, 60, "recover"),
+    "prune during recovery": (mend, 10, "prune"),
+    "rollback during pruning": (throw_away, 5, "rollback"),
+}
+
+
+@pytest.mark.parametrize("name", MEETINGS)
+def test_a_second_one_is_turned_away_and_the_first_one_ends_well(name: str, root: Path) -> None:
+    what, changes, second = MEETINGS[name]
+    install(root)
+    if what is not install:
+        go_back(root)
+        go_back(root)
+    if what is mend:
+        pid = stopped_in_the_middle(root, install, 70)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    pid = stopped_in_the_middle(root, what, changes)
+    try:
+        held = fingerprint(root)
+        with pytest.raises(BusyError) as caught:
+            one_action(root, second)
+        assert caught.value.exit_code == 14
+        assert caught.value.problems[0].params["pid"] == str(pid)
+        assert fingerprint(root) == held
+        with open_state(root) as state:
+            SnapshotStore(state).list()
+        assert fingerprint(root) == held
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        os.waitpid(pid, 0)
+    assert one_action(root, "recover")["outcome"] == "nothing-to-do"
+    with open_state(root) as state:
+        assert SnapshotStore(state).check().problems == ()
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [b"", b"nonsense", b'{"pid": "1", "host": "elsewhere"}', b'{"pid": "%d"}' % os.getpid(), b"[" * 9000],
+    ids=["empty", "nonsense", "another-host", "a-living-pid", "too-long"],
+)
+def test_a_dead_owner_is_no_owner_whatever_its_file_says(root: Path, owner: bytes) -> None:
+    """A pid that lives again as another process, another host's file, rubbish: only the kernel's lock counts."""
+    (root / STATE_FOLDER / "lock").write_bytes(owner)
+    (root / STATE_FOLDER / "lock").chmod(0o600)
+    assert install(root) == "committed"
+
+
+def test_a_killed_owner_leaves_no_lock(root: Path) -> None:
+    pid = stopped_in_the_middle(root, install, 40)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    with open_state(root) as state, RunLock(state, "test") as lock:
+        assert lock.held

@@ -1,0 +1,65 @@
+"""Power cuts: no crash state loses anything, and each barrier of the product is needed: without it one of them is red."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atsam_safe.volume import primitives
+from faults.blackouts import HARMLESS, STORIES, Recorded, first_red, losses, record, survey
+from faults.fingerprint import fingerprint
+from faults.power import Recorder, crash, materialise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEED = 20261123
+STATES_EACH = 30
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
+    folder = tmp_path_factory.mktemp("recorded")
+    return [record(story, folder) for story in STORIES]
+
+
+def test_the_recorder_sees_every_primitive() -> None:
+    """A new primitive that the recorder does not know would be a hole in every crash state."""
+    assert all(hasattr(Recorder, f"_{name}") for name in primitives.CHANGING)
+
+
+@pytest.mark.parametrize("number", range(len(STORIES)), ids=[story.name for story in STORIES])
+def test_the_model_is_the_disk(recorded: list[Recorded], number: int, tmp_path: Path) -> None:
+    """With everything kept, the modelled disk is the real one, byte for byte: the recorder misses nothing."""
+    item = recorded[number]
+    nodes = crash(item.recording, len(item.recording.events), "ordered", "keep", 0)
+    materialise(nodes, item.recording.root, tmp_path / "disk")
+    found = fingerprint(tmp_path / "disk")
+    assert {path: entry[:4] + entry[5:] for path, entry in found.items()} == {
+        path: entry[:4] + entry[5:] for path, entry in item.final.items()
+    }
+
+
+@pytest.mark.parametrize("number", range(len(STORIES)), ids=[story.name for story in STORIES])
+def test_a_power_cut_at_any_moment_loses_nothing(recorded: list[Recorded], number: int, tmp_path: Path) -> None:
+    chosen = list(losses(recorded[number], stride=1))
+    random.Random(SEED + number).shuffle(chosen)  # noqa: S311 - reproducible
+    wrong = survey(recorded[number], chosen[:STATES_EACH], tmp_path)
+    assert wrong == [], f"seed {SEED}"
+
+
+@pytest.mark.repeated
+def test_every_barrier_is_needed(recorded: list[Recorded], tmp_path: Path) -> None:
+    """Take each sync of the product away, one at a time: some crash state must turn red, or the sync (or this test) is worth nothing."""
+    sites = {site for item in recorded for site in item.recording.sites}
+    assert len(sites) >= 16
+    assert sites >= HARMLESS.keys()
+    unnoticed = []
+    for site in sorted(sites - HARMLESS.keys()):
+        (tmp_path / "disks").mkdir(exist_ok=True)
+        found = (first_red(item, site, tmp_path / "disks", SEED) for item in recorded if site in item.recording.sites)
+        if not any(found):
+            unnoticed.append(site)
+    assert unnoticed == []

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from lab.windows.fixtures import practice
+
+__all__ = ["practice"]

@@ -1,0 +1,89 @@
+"""The three components as three packages, each signed by its own publisher: what a practice downloads when there is no assembled build."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.atsam import ATSAM_VERSIONS, CRYPTOLIB, GALSS, SRVSVCNAM, build_component
+from lab.authority import ANS, SESAM_VITALE, Authority
+from lab.catalogue import write_test_manifests
+from lab.stage import Stage
+from lab.workstation import lay_out_mojave
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PUBLISHERS = {GALSS: SESAM_VITALE, SRVSVCNAM: SESAM_VITALE, CRYPTOLIB: ANS}
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority.create()
+
+
+@pytest.fixture
+def separate(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A stage without assembled packages."""
+    folder = tmp_path / "stage"
+    folder.mkdir()
+    write_test_manifests(folder / "catalogue", authority.trust())
+    lay_out_mojave(folder / "poste")
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "logs"))
+    return Stage(folder=folder, monkeypatch=monkeypatch)
+
+
+def put(
+    stage: Stage, authority: Authority, versions: Mapping[str, str], *, form: str, publishers: Mapping[str, tuple[str, str]] = PUBLISHERS
+) -> str:
+    """The packages in a folder, or in a .zip of it; their names say nothing, as names must not be believed."""
+    folder = stage.folder / "paquets"
+    folder.mkdir()
+    for number, (component, version) in enumerate(versions.items()):
+        package = build_component(component, version, authority.signer(publishers[component]))
+        (folder / f"telechargement-{number}.pkg").write_bytes(package)
+    if form == "folder":
+        return str(folder)
+    archive = stage.folder / "paquets.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+        for path in sorted(folder.iterdir()):
+            target.write(path, f"ATSAM/{path.name}")
+    return str(archive)
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_three_packages_that_form_a_build_are_that_build_and_install(separate: Stage, authority: Authority, form: str) -> None:
+    packages = put(separate, authority, ATSAM_VERSIONS["4.41"], form=form)
+    checked = separate.run(*separate.on, "--json", "check", packages).json
+    assert checked["exit_code"] == 0, checked["errors"]
+    assert checked["data"]["bundle"] == checked["data"]["recommended"]
+    assert checked["data"]["unit"] is True
+    assert checked["data"]["target"] == ATSAM_VERSIONS["4.41"]
+    installed = separate.run(*separate.on, "--json", "install", packages, "--yes").json
+    assert installed["exit_code"] == 0, installed["errors"]
+    status = separate.run(*separate.on, "--json", "status").json
+    assert status["exit_code"] == 0, status["errors"]
+    assert status["data"]["bundle"] == checked["data"]["bundle"]
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_packages_of_two_builds_are_no_build(separate: Stage, authority: Authority, form: str) -> None:
+    mixed = {**ATSAM_VERSIONS["4.41"], CRYPTOLIB: ATSAM_VERSIONS["4.50"][CRYPTOLIB]}
+    packages = put(separate, authority, mixed, form=form)
+    before = sorted(str(path) for path in (separate.folder / "poste").rglob("*"))
+    refused = separate.run(*separate.on, "--json", "install", packages, "--yes").json
+    assert refused["exit_code"] == 10
+    refs = {error["ref"] for error in refused["errors"]}
+    assert "bundle.mixed" in refs
+    assert sorted(str(path) for path in (separate.folder / "poste").rglob("*")) == before
+
+
+def test_a_component_signed_by_the_other_publisher_is_refused(separate: Stage, authority: Authority) -> None:
+    packages = put(separate, authority, ATSAM_VERSIONS["4.41"], form="folder", publishers={**PUBLISHERS, CRYPTOLIB: SESAM_VITALE})
+    refused = separate.run(*separate.on, "--json", "check", packages).json
+    assert refused["exit_code"] == 12
+    assert [error["ref"] for error in refused["errors"]] == ["package.wrong-signer"]

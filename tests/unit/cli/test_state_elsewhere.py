@@ -1,0 +1,74 @@
+"""A state folder elsewhere, or damaged: told by every command that looks, refused by every one that changes."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.stage import Stage
+
+STATE = "Library/Application Support/atsam-safe"
+INI = "Library/Preferences/galss.ini"
+
+
+@pytest.fixture
+def installed(stage: Stage, tmp_path: Path) -> Path:
+    """A state folder outside of the workstation, with one snapshot of it."""
+    place = tmp_path / "state"
+    assert stage.run("--json", *stage.on, "--state-dir", str(place), "--yes", "install", stage.package("ATSAM-4.41.pkg")).code == 0
+    return place
+
+
+@pytest.mark.parametrize("command", [("recover",), ("--yes", "rollback"), ("--yes", "uninstall", "--all"), ("snapshots", "list")])
+def test_another_workstation_is_not_given_the_files_of_this_one(stage: Stage, installed: Path, command: tuple[str, ...]) -> None:
+    other = stage.folder / "other"
+    shutil.copytree(stage.folder / "poste", other, symlinks=True, ignore=shutil.ignore_patterns("atsam-safe"))
+    (other / INI).write_text("another practice")
+    answer = stage.run("--json", *stage.on[:2], "--root", str(other), "--state-dir", str(installed), *command)
+    assert (answer.code, [error["ref"] for error in answer.json["errors"]]) == (10, ["state.other-workstation"])
+    assert (other / INI).read_text() == "another practice"
+
+
+@pytest.mark.parametrize("command", [("recover",), ("--yes", "rollback"), ("snapshots", "list")])
+def test_without_the_option_the_other_folder_is_named(stage: Stage, installed: Path, command: tuple[str, ...]) -> None:
+    answer = stage.run("--json", *stage.on, *command)
+    assert (answer.code, [error["ref"] for error in answer.json["errors"]]) == (10, ["state.elsewhere"])
+    assert str(installed) in answer.json["errors"][0]["next"]
+    assert stage.run("--json", *stage.on, "--state-dir", str(installed), *command).code == 0
+
+
+def test_who_only_looks_is_told_that_the_snapshots_are_elsewhere(stage: Stage, installed: Path) -> None:
+    for command in ("status", "verify"):
+        answer = stage.run("--json", *stage.on, command)
+        assert "state.elsewhere" in [notice["ref"] for notice in answer.json["notices"]], command
+        named = stage.run("--json", *stage.on, "--state-dir", str(installed), command)
+        assert (named.code, named.json["notices"] == []) == (0, True)
+
+
+TWO_RECORDS = b"00000000 " + b"0" * 32 + b' {"record":"begin"}\n00000001 ' + b"0" * 32 + b" {}\n"
+DAMAGE = {
+    "journal": ("run/journal.log", TWO_RECORDS, 11, "state.journal-damaged"),
+    "newer format": ("format", b"atsam-safe state 7\n", 0, "state.unknown-format"),
+    "format of nonsense": ("format", b"\x00\x00", 0, "state.damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_state_folder_is_never_passed_over_in_silence(stage: Stage, kind: str) -> None:
+    """“This workstation is right” was once said with half of a run behind a journal that could not be read."""
+    assert stage.run("--json", *stage.on, "--yes", "install", stage.package("ATSAM-4.41.pkg")).code == 0
+    name, content, code, ref = DAMAGE[kind]
+    (stage.folder / "poste" / STATE / name).write_bytes(content)
+    for command in ("status", "verify"):
+        answer = stage.run("--json", *stage.on, command)
+        assert answer.code == code, command
+        told = answer.json["errors"] + answer.json["notices"]
+        assert ref in [problem["ref"] for problem in told]
+    for change in (("recover",), ("--yes", "rollback")):
+        assert stage.run("--json", *stage.on, *change).code == 10
+    assert (stage.folder / "poste" / STATE / name).read_bytes() == content

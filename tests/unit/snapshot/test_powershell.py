@@ -1,0 +1,95 @@
+"""``restore.ps1`` read by a PowerShell grammar: no PowerShell is at hand where the tests run, so it is never executed here.
+
+A slip of syntax would only be met on the day it is needed. The same way back is really run as ``restore.cmd`` (``test_restore_cmd.py``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import tree_sitter_powershell
+from tree_sitter import Language, Parser
+
+from atsam_safe.snapshot import powershell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+# What the script may call: parts of PowerShell 5 as every Windows 10 has it, its own functions, and programs by an absolute path.
+ALLOWED = frozenset(
+    [
+        "Split-Path",
+        "Join-Path",
+        "Write-Host",
+        "Get-Item",
+        "Get-Content",
+        "ConvertFrom-Json",
+        "Test-Path",
+        "Get-FileHash",
+        "New-Object",
+        "New-Item",
+        "Copy-Item",
+        "Start-Process",
+        "Where-Object",
+        "Sort-Object",
+        "ForEach-Object",
+        "Remove-Item",
+        "Get-ChildItem",
+        "Move-Item",
+        "Out-Null",
+        "Set-Service",
+        "Start-Service",
+        "Set-StrictMode",
+        "Fail",
+        "Host-Path",
+        "Object-Of",
+        "Is-Link",
+        "Guard",
+    ]
+)
+# Without it a bracket in a name would be a pattern that matches other files.
+BY_EXACT_PATH = ("Get-Item", "Get-Content", "Test-Path", "Get-FileHash", "Copy-Item", "Remove-Item", "Get-ChildItem", "Move-Item")
+
+
+def parse(script: bytes) -> Node:
+    return Parser(Language(tree_sitter_powershell.language())).parse(script).root_node
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from nodes(child)
+
+
+def text(node: Node) -> str:
+    return (node.text or b"").decode()
+
+
+def test_the_script_follows_the_grammar() -> None:
+    assert not parse(powershell.SCRIPT).has_error
+    assert powershell.SCRIPT.isascii()
+
+
+@pytest.mark.parametrize(("part", "broken"), [(b"exit 0 }", b"exit 0"), (b"foreach (", b"foreach "), (b"'Stop'", b"'Stop")])
+def test_a_slip_of_syntax_would_be_seen(part: bytes, broken: bytes) -> None:
+    assert part in powershell.SCRIPT
+    assert parse(powershell.SCRIPT.replace(part, broken, 1)).has_error
+
+
+def test_only_known_commands_and_programs_by_their_whole_path() -> None:
+    commands = [node for node in nodes(parse(powershell.SCRIPT)) if node.type == "command"]
+    names = [text(name) for node in commands for name in node.children if name.type == "command_name"]
+    assert len(names) > 40
+    assert set(names) <= ALLOWED
+    started = [text(name) for node in commands for name in node.children if name.type == "command_name_expr"]
+    assert started
+    assert all(name.startswith('"$env:SystemRoot\\System32\\') for name in started)
+
+
+def test_names_with_brackets_are_names() -> None:
+    commands = [text(node) for node in nodes(parse(powershell.SCRIPT)) if node.type == "command" and text(node).startswith(BY_EXACT_PATH)]
+    assert len(commands) > 15
+    assert [command for command in commands if "-LiteralPath" not in command] == []
