@@ -178,15 +178,16 @@ class _Child:
             os.close(alive)
         self._process = process
         self._pid: int = process.pid
+        self._waiter: threading.Thread | None = None
         self._reader = threading.Thread(target=self._receive, args=(arriving,), daemon=True)
         self._reader.start()
 
     def wait(self, seconds: float) -> bool:
         """True when it ended within ``seconds``. It is not reaped yet: until then its number cannot be another process's."""
-        waiter = threading.Thread(target=self._wait, daemon=True)
-        waiter.start()
-        waiter.join(seconds)
-        return not waiter.is_alive()
+        self._waiter = threading.Thread(target=self._wait, daemon=True)
+        self._waiter.start()
+        self._waiter.join(seconds)
+        return not self._waiter.is_alive()
 
     def _wait(self) -> None:
         if hasattr(os, "waitid"):
@@ -208,6 +209,8 @@ class _Child:
             os.write(self._sending, self._mark)
         os.close(self._sending)
         self._reader.join()
+        if self._waiter is not None:  # the process is gone, so it ends by itself; unjoined, a busy machine leaves it with us for a while
+            self._waiter.join()
         noise = os.fstat(self._printed.fileno()).st_size > 0
         self._printed.close()
         return status, b"".join(self._received).partition(self._mark)[0], noise
