@@ -173,6 +173,7 @@ def test_windows_lines_lie_in_their_own_order(name: str, version: str | None, re
         ("26.6", None, None),
         (None, "it says 10.16 to old programs", ("10.16", "11")),
         (None, "10.15.7 or 10.16", ("10.16", "11")),
+        (None, "error 7, told as 10.16", ("10.16", "11")),
         (None, "build 25.7, then 10.14", ("25.7", None)),
         (None, "v10.16 and 10.16b", None),
         (None, "volume.missing", None),
