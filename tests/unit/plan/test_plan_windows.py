@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from atsam_safe.catalogue.load import load_catalogue
@@ -147,6 +148,21 @@ def test_the_code_mica_shares_in_both_widths_is_explained() -> None:
 def test_the_publisher_of_a_windows_package_is_pinned(organisation: str, outcome: str) -> None:
     packages = [NEW[0], package(CRYPTOLIB, "cryptolib", organisation=organisation)]
     decision = check(facts(), CATALOGUE, packages, run=RunState())
+    assert next(rule for rule in decision.rules if rule.ref == "package.wrong-signer").outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("organisation", "outcome"),
+    [
+        ("GIE SESAM-VITALE", "pass"),  # expected of SrvSVCNAM as of GALSS, and as little seen
+        ("CNAM", "pass"),
+        ("AGENCE DU NUMERIQUE EN SANTE", "fail"),
+        ("SESAM-Vitale", "fail"),
+    ],
+)
+def test_whoever_is_expected_to_sign_srvsvcnam_may(organisation: str, outcome: str) -> None:
+    offered = [*NEW[:2], msgspec.structs.replace(NEW[2], signature=SignatureFact(verdict="authenticode", team_id=organisation))]
+    decision = check(facts(), CATALOGUE, offered, run=RunState())
     assert next(rule for rule in decision.rules if rule.ref == "package.wrong-signer").outcome == outcome
 
 
