@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 WORDS_OF_DISABLED: Final = (13,)
 TWO_LINES: Final = (26,)
+# A job that launchd does not know any more is still being ended for a while: bootstrapping it again is refused meanwhile.
+RACES: Final = {
+    "still-ending-5": (5, "", "Bootstrap failed: 5: Input/output error\nTry re-running the command as root for richer errors.\n"),
+    "still-ending-37": (37, "", "Bootstrap failed: 37: Operation already in progress\n"),
+}
 
 
 def launchctl(lab: Lab, argv: Sequence[str], _stdin: bytes) -> None:
@@ -96,6 +101,8 @@ def _bootout(lab: Lab, rest: list[str]) -> None:
         job["gone_at"] = time.time() + 0.4
         raise Answer(36, err="Boot-out failed: 36: Operation now in progress\n")
     lab.state["jobs"].remove(job)
+    if wrong in RACES:
+        lab.state["ending"] = {"target": rest[0], "until": time.time() + 0.4}
     raise Answer
 
 
@@ -107,6 +114,9 @@ def _bootstrap(lab: Lab, rest: list[str]) -> None:
     if not file.is_file() or lab.wrong("launchctl") == "no-start":
         raise Answer(5, err="Bootstrap failed: 5: Input/output error\nTry re-running the command as root for richer errors.\n")
     values = plistlib.loads(file.read_bytes())
+    ending = lab.state.get("ending")
+    if ending is not None and ending["target"] == f"{domain}/{values['Label']}" and time.time() < ending["until"]:
+        raise Answer(*RACES[lab.wrong("launchctl")])
     if f"{domain}/{values['Label']}" in lab.state["switched_off"]:
         raise Answer(119, err="Bootstrap failed: 119: Service is disabled\n")
     if _job(lab, f"{domain}/{values['Label']}") is not None:

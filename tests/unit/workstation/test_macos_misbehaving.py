@@ -85,6 +85,8 @@ def test_what_went_wrong_is_told_and_everything_is_as_before(mac: MacWorld, how:
         {"pkgutil": "forget-lies"},
         {"launchctl": "asynchronous"},
         {"launchctl": "says-5"},
+        {"launchctl": "still-ending-5"},
+        {"launchctl": "still-ending-37"},
         {"kill": "deaf"},
         {"tmutil": "fails"},
     ],

@@ -3,10 +3,12 @@
 ``launchctl print`` is « NOT API »: exit codes first, then only the lines with exactly one leading tab.
 ``bootout`` is asynchronous: a job is gone when ``print`` answers 113, not when ``bootout`` returns.
 Error 5 is a catch-all (already loaded, disabled, race): the state is read again instead of believing it.
+A ``bootstrap`` soon after a ``bootout`` can be refused (5, 37) although ``print`` answers 113 already: it is tried again.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +18,8 @@ import tenacity
 from atsam_safe.workstation.macos.probe import Probe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from atsam_safe.workstation.commands import CommandOutcome, CommandRunner
 
 LAUNCHCTL: Final = "/bin/launchctl"
@@ -110,12 +114,13 @@ def stop(runner: CommandRunner, domain: str, label: str, patience: float = GONE_
     if state is None or not state.loaded:
         return state
     runner.run((LAUNCHCTL, "bootout", f"{domain}/{label}"), limit=30.0)
-    return _until(runner, domain, label, patience, loaded=False)
+    return _until(functools.partial(job(domain, label).ask, runner), patience, loaded=False)
 
 
 def start(runner: CommandRunner, domain: str, label: str, path: str, patience: float = GONE_WITHIN_SECONDS) -> JobState | None:
     """Bootstrap a job from its file and read its state back; a status of 5 or 37 with the job loaded is success.
 
+    As long as launchd does not know it, it is asked to again, within the same patience: a repetition of what succeeded changes nothing.
     One that is switched off is switched on first: it would be refused, with 5 or 119, and stay off after every restart.
     """
     state = job(domain, label).ask(runner)
@@ -123,8 +128,12 @@ def start(runner: CommandRunner, domain: str, label: str, path: str, patience: f
         return state
     if disabled(domain).ask(runner).get(label, False):
         switch(runner, domain, label, on=True)
-    runner.run((LAUNCHCTL, "bootstrap", domain, path), limit=30.0)
-    return _until(runner, domain, label, patience, loaded=True)
+
+    def attempt() -> JobState | None:
+        runner.run((LAUNCHCTL, "bootstrap", domain, path), limit=30.0)
+        return job(domain, label).ask(runner)
+
+    return _until(attempt, patience, loaded=True)
 
 
 def switch(runner: CommandRunner, domain: str, label: str, *, on: bool) -> None:
@@ -137,7 +146,7 @@ def domain_exists(runner: CommandRunner, domain: str) -> bool:
     return runner.run((LAUNCHCTL, "print", domain), limit=30.0).status == 0
 
 
-def _until(runner: CommandRunner, domain: str, label: str, patience: float, *, loaded: bool) -> JobState | None:
+def _until(ask: Callable[[], JobState | None], patience: float, *, loaded: bool) -> JobState | None:
     """Ask again until the job is in the wanted state or the time is over; the last answer is returned either way."""
     retry = tenacity.Retrying(
         stop=tenacity.stop_after_delay(patience),
@@ -145,5 +154,5 @@ def _until(runner: CommandRunner, domain: str, label: str, patience: float, *, l
         retry=tenacity.retry_if_result(lambda state: state is not None and state.loaded != loaded),
         retry_error_callback=lambda attempt: attempt.outcome.result() if attempt.outcome is not None else None,
     )
-    result: JobState | None = retry(job(domain, label).ask, runner)
+    result: JobState | None = retry(ask)
     return result
