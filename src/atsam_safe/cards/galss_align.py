@@ -23,8 +23,8 @@ from atsam_safe.cards.galss_ini import (
     channel_sections,
     parse,
     read_model,
-    structure_defects,
 )
+from atsam_safe.cards.galss_structure import structure_defects
 from atsam_safe.words.model import Problem
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def alignment(document: Document | None, slots: Sequence[Slot] | None, *, needed
             params={"code": f"0x{defect.code:04X}", "key": defect.key, "channel": str(defect.channel or NOTHING)},
             evidence={"code": defect.code, "key": defect.key, "channel": defect.channel},
         )
-        for defect in structure_defects(model)
+        for defect in structure_defects(document)
     ]
     if slots is None:
         return tuple(problems)

@@ -3,7 +3,7 @@
 Rules
 - The file belongs to the practice: unknown keys, comments, order, line ends (CR, LF, CRLF, mixed) and encoding are kept byte for byte; an
   edit changes the characters of one value, adds lines in the file's own style or takes out whole sections, and nothing else.
-- Reading never repairs. What GALSS would refuse is listed as defects (``structure_defects``), in GALSS's own order of discovery.
+- Reading never repairs. What GALSS would refuse is told by ``galss_structure``.
 - Pure: bytes in, values out. The file system is the business of ``galss_apply``.
 
 The layout is the one integrators and the vendor's tool write: ``[CONFIG]``, ``[PROTOCOLEn]``, ``[CANALn]``, ``[CANALn.PADp]`` and
@@ -22,9 +22,6 @@ from atsam_safe.words.model import AtsamSafeError, Problem
 MAXIMUM_BYTES: Final = 64 * 1024
 MAXIMUM_LINES: Final = 2_000
 MAXIMUM_CHANNELS: Final = 64
-MAXIMUM_NAME: Final = 8
-"""GALSS refuses resource names longer than eight characters (code 0x8011)."""
-
 SERIAL: Final = 1
 PCSC: Final = 3
 
@@ -37,7 +34,7 @@ _LINE: Final = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _BLANKS: Final = " \t"
 _NOT_A_KEY: Final = "=;#["
 _SECTION: Final = re.compile(r"^[ \t]*\[([^\]\r\n]*)\]")
-_CHANNEL: Final = re.compile(r"^CANAL(\d{1,4})((?:\..*)?)$", re.IGNORECASE)
+CHANNEL_SECTION: Final = re.compile(r"^CANAL(\d{1,4})((?:\..*)?)$", re.IGNORECASE)
 _PROTOCOL: Final = re.compile(r"^PROTOCOLE(\d{1,4})$", re.IGNORECASE)
 _RESOURCE: Final = re.compile(r"^NOMLAD\d*$", re.IGNORECASE)
 _ALIAS: Final = re.compile(r"^NOMALIAS\d+$", re.IGNORECASE)
@@ -332,7 +329,7 @@ def _resources(document: Document, number: int) -> tuple[Resource, ...]:
     """Resources of a channel, in the order of the file: every ``NomLAD`` below it with the aliases that follow."""
     found: list[Resource] = []
     for line in document.lines:
-        owner = _CHANNEL.match(line.section)
+        owner = CHANNEL_SECTION.match(line.section)
         if line.kind != "key" or owner is None or int(owner[1]) != number:
             continue
         if _RESOURCE.match(line.key):
@@ -346,7 +343,7 @@ def channel_sections(document: Document, number: int) -> tuple[str, ...]:
     """Every section of one channel: ``CANALn`` and those below it, in order, once each."""
     found: dict[str, None] = {}
     for section in document.sections():
-        match = _CHANNEL.match(section)
+        match = CHANNEL_SECTION.match(section)
         if match is not None and int(match[1]) == number:
             found.setdefault(section)
     return tuple(found)
@@ -357,7 +354,7 @@ def read_model(document: Document) -> GalssModel:
     channels: dict[int, Channel] = {}
     protocols: dict[int, Protocol] = {}
     for section in document.sections():
-        channel = _CHANNEL.match(section)
+        channel = CHANNEL_SECTION.match(section)
         if channel is not None and not channel[2] and int(channel[1]) not in channels:
             number = int(channel[1])
             channels[number] = Channel(
@@ -381,52 +378,3 @@ def read_model(document: Document) -> GalssModel:
         channels=tuple(channels[number] for number in sorted(channels)),
         protocols=tuple(protocols[number] for number in sorted(protocols)),
     )
-
-
-class Defect(msgspec.Struct, frozen=True, kw_only=True):
-    """Something GALSS itself refuses: its code (as in the vendor's list), the channel concerned if any, and the key."""
-
-    code: int
-    key: str
-    channel: int | None = None
-
-
-def structure_defects(model: GalssModel) -> tuple[Defect, ...]:
-    """Everything for which GALSS would refuse the file, whatever readers are connected.
-
-    Source of the codes: the vendor's GALSS error list (0x8003 … 0x8011).
-    """
-    found: list[Defect] = []
-    if model.declared is None:
-        found.append(Defect(code=0x800D, key="NbCanaux"))
-    elif not 0 < model.declared <= MAXIMUM_CHANNELS:
-        found.append(Defect(code=0x8003, key="NbCanaux"))
-    expected = range(1, min(model.declared or 0, MAXIMUM_CHANNELS) + 1)
-    for number in expected:
-        channel = model.channel(number)
-        if channel is None:
-            found.append(Defect(code=0x8004, key=f"CANAL{number}", channel=number))
-        else:
-            found.extend(_channel_defects(model, channel))
-    return tuple(found)
-
-
-def _channel_defects(model: GalssModel, channel: Channel) -> list[Defect]:
-    number = channel.number
-    found: list[Defect] = []
-    if channel.protocol is None:
-        found.append(Defect(code=0x8004, key="Protocole", channel=number))
-    else:
-        protocol = next((item for item in model.protocols if item.number == channel.protocol), None)
-        if protocol is None:
-            found.append(Defect(code=0x8005, key="Protocole", channel=number))
-        elif not protocol.library:
-            found.append(Defect(code=0x8006, key="NomLib", channel=number))
-    if channel.kind is None or channel.index is None:
-        found.append(Defect(code=0x8007, key="TCanal" if channel.kind is None else "Index", channel=number))
-    if not channel.reader:
-        found.append(Defect(code=0x8008, key="Caracteristiques", channel=number))
-    names = [name for resource in channel.resources for name in (resource.name, *resource.aliases)]
-    if any(not name or len(name) > MAXIMUM_NAME for name in names):
-        found.append(Defect(code=0x8011, key="NomLAD", channel=number))
-    return found
