@@ -170,16 +170,14 @@ exit /b 0
 :gone
 call :look
 if not defined a exit /b 0
+if /i "%a:~0,1%"=="d" goto gonefolder
 "%bin%\attrib.exe" -r -h -s "%p%" >nul 2>&1
 del /f /q "%p%"
 call :look
 if defined a exit /b 1
 exit /b 0
-
 :gonefolder
-call :look
-if not defined a exit /b 0
-if /i not "%a:~0,1%"=="d" goto gone
+rem an empty one alone: what others have put into it since is theirs
 rd "%p%" >nul 2>&1
 call :look
 if not defined a exit /b 0
@@ -200,6 +198,11 @@ if not defined a exit /b 1
 exit /b 0
 
 :file
+rem a folder of somebody else in the place of a file: the file cannot be put back
+call :look
+if defined a if /i "%a:~0,1%"=="d" rd "%p%" >nul 2>&1
+call :look
+if defined a if /i "%a:~0,1%"=="d" exit /b 1
 rem already right: left alone, whatever uses it
 set "want=%o:\=%"
 set "f=%p%"
@@ -287,7 +290,7 @@ def render(manifest: Manifest) -> bytes:
     lines = head.replace("@CODEPAGE@", "" if plain else '"%SystemRoot%\\System32\\chcp.com" 65001 >nul\n').splitlines()
     lines += _checks(paths, ancestors)
     lines += _listed(_SEALED)
-    lines += _removals(manifest, paths)
+    lines += _removals(paths)
     lines += _contents(paths, ancestors)
     lines += _listed(_TAIL)
     return "\r\n".join([*lines, ""]).encode("utf-8", "replace")
@@ -323,12 +326,10 @@ def _checks(paths: list[PathState], ancestors: Iterable[PathState]) -> list[str]
     return lines
 
 
-def _removals(manifest: Manifest, paths: list[PathState]) -> list[str]:
-    kinds = {item.path: item.kind for item in manifest.scope}
+def _removals(paths: list[PathState]) -> list[str]:
     lines: list[str] = []
     for item in sorted((item for item in paths if item.kind == "absent"), key=_depth, reverse=True):
-        name = "gonefolder" if kinds.get(item.path, "file") != "file" else "gone"
-        lines += [_at(item.path), f"call :{name}", "if errorlevel 1 goto failed"]
+        lines += [_at(item.path), "call :gone", "if errorlevel 1 goto failed"]
     return lines
 
 

@@ -98,15 +98,18 @@ real_way() { # true when no folder above, in scope or not, is a link
   done
 }
 need_way() { real_way "$1" || fail "lien sur le chemin de $1" "a link is in the way of $1" touched; }
-absent() { # nothing can be there below a link that is itself about to go
+absent_tree() { # all of it is ours; nothing can be there below a link that is itself about to go
   if real_way "$1"; then remove "$root/$1"; fi
 }
-absent_folder() {
-  need_way "$1"
+absent() { # a folder goes only when it is empty: what others have put into it since is theirs
   real_way "$1" || return 0
-  [ -L "$root/$1" ] || [ ! -e "$root/$1" ] || [ -d "$root/$1" ] || { remove "$root/$1"; return; }
-  [ ! -L "$root/$1" ] || { remove "$root/$1"; return; }
-  [ ! -d "$root/$1" ] || rmdir "$root/$1" 2>/dev/null || { partial=yes; say "Dossier non vide laisse : $1" "Folder not empty, left: $1"; }
+  if [ -L "$root/$1" ] || [ ! -d "$root/$1" ]; then remove "$root/$1"; return; fi
+  rmdir "$root/$1" 2>/dev/null || { partial=yes; say "Dossier non vide laisse : $1" "Folder not empty, left: $1"; }
+}
+room() { # for a file or link outside of our own trees: a folder there gives way only when it is empty
+  need_way "$1"
+  [ ! -d "$root/$1" ] || [ -L "$root/$1" ] || rmdir "$root/$1" 2>/dev/null ||
+    fail "un dossier occupe la place : $1" "a folder is in the way: $1" touched
 }
 new_above() { [ ! -d "$root/$1" ] || [ -L "$root/$1" ] || rmdir "$root/$1" 2>/dev/null || :; }
 folder() {
@@ -231,7 +234,8 @@ def _removals(manifest: Manifest) -> list[str]:
     # first: a folder that has to go must not be kept by a temporary file of ours
     lines = [f"sweep_ours {_relative(path)}" for path in _neighbourhood(manifest)]
     for item in sorted((item for item in manifest.paths if item.kind == "absent"), key=lambda item: -_depth(item)):
-        name = "absent_folder" if kinds.get(item.path, "file") == "directory" else "absent"
+        # whatever is no tree of ours loses nothing but itself
+        name = "absent_tree" if kinds.get(item.path) == "tree" else "absent"
         lines.append(f"{name} {_relative(item.path)}")
     return lines
 
@@ -249,7 +253,10 @@ def _contents(manifest: Manifest) -> list[str]:
         lines.append(f"folder {_relative(item.path)}")
         lines.append(f'chmod u+rwx "$root"/{_relative(item.path)} 2>/dev/null || :')
     lines.extend(_sweeps(manifest))
+    trees = _trees(manifest)
     for item in manifest.paths:
+        if item.kind in {"file", "link"} and not f"{item.path}/".startswith(trees):
+            lines.append(f"room {_relative(item.path)}")
         if item.kind == "file":
             lines.append(f"begin_file {_relative(item.path)} {_object(item)}")
             lines.extend(f'attribute "$temp" {quote(name)} {value}' for name, value in item.xattrs.items())
@@ -259,19 +266,24 @@ def _contents(manifest: Manifest) -> list[str]:
     return lines
 
 
+def _trees(manifest: Manifest) -> tuple[str, ...]:
+    """How the paths begin that are ours with all that lies below them."""
+    return tuple(item.path.rstrip("/") + "/" for item in manifest.scope if item.kind == "tree")
+
+
 def _neighbourhood(manifest: Manifest) -> list[str]:
     """The folders in which a run makes its temporary files: those that hold a path in scope. Folders in a tree are swept whole already."""
     folders = {item.path.rpartition("/")[0] for item in manifest.paths}
-    trees = tuple(item.path.rstrip("/") + "/" for item in manifest.scope if item.kind == "tree")
+    trees = _trees(manifest)
     return sorted((path for path in folders if path and not f"{path}/".startswith(trees)), key=sort_key)
 
 
 def _sweeps(manifest: Manifest) -> list[str]:
     """In each folder of a tree in scope, remove what the snapshot does not know."""
-    trees = tuple(item.path.rstrip("/") for item in manifest.scope if item.kind == "tree")
+    trees = _trees(manifest)
     children: dict[str, list[str]] = {}
     for item in manifest.paths:
-        if item.kind == "directory" and any(item.path == tree or item.path.startswith(f"{tree}/") for tree in trees):
+        if item.kind == "directory" and f"{item.path}/".startswith(trees):
             children.setdefault(item.path, [])
     for item in manifest.paths:
         parent, _, name = item.path.rpartition("/")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from atsam_safe.plan.model import ScopeEntry
+from atsam_safe.snapshot import batch
+from atsam_safe.snapshot.model import PathState
+from lab.manifests import manifest
 from lab.windows import certutil, wine
 from lab.windows.practice import INI, STATE
 
@@ -27,7 +33,11 @@ def state_of(practice: Practice) -> dict[str, Any]:
 def script(practice: Practice, *arguments: str) -> tuple[int, str]:
     """Run the latest snapshot's script as a technician would."""
     latest = (practice.drive / STATE / "latest").read_text().strip()
-    place = f"C:\\{STATE}\\snapshots\\{latest}\\restore.cmd".replace("/", "\\")
+    return run_script(practice, latest, *arguments)
+
+
+def run_script(practice: Practice, snapshot: str, *arguments: str) -> tuple[int, str]:
+    place = f"C:\\{STATE}\\snapshots\\{snapshot}\\restore.cmd".replace("/", "\\")
     run = (
         "import subprocess; done = subprocess.run(given, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT);"
         " answer = [done.returncode, done.stdout.decode('cp850')]"
@@ -61,3 +71,37 @@ def test_the_script_alone_brings_the_state_before_back(practice: Practice) -> No
     status, said = script(practice)
     assert (status, said.splitlines()[-1]) == (0, "Termine. / Done."), said
     assert state_of(practice) == before
+
+
+@pytest.mark.parametrize("before", [None, b"ours"], ids=["absent", "a file"])
+def test_the_script_never_takes_a_folder_in_the_place_of_a_file(practice: Practice, before: bytes | None) -> None:
+    """Once what lay in such a folder went with ``del``, which takes a folder's name for all that is in it."""
+    certutil.install(practice.drive, wine.PYTHON)
+    sha256 = None if before is None else hashlib.sha256(before).hexdigest()
+    wanted = PathState(path="/windows/tool.ini", kind="absent" if before is None else "file", mode=0o600, sha256=sha256)
+    name = "000001-20261126T000000Z-abcd"
+    folder = practice.drive / STATE / "snapshots" / name
+    folder.mkdir(parents=True)
+    (folder / batch.NAME).write_bytes(batch.render(manifest(wanted, scope=(ScopeEntry(path=wanted.path, kind="file"),))))
+    if sha256 is not None:
+        content = practice.drive / STATE / "objects" / sha256[:2] / sha256[2:]
+        content.parent.mkdir(parents=True, exist_ok=True)
+        content.write_bytes(before or b"")
+    place = practice.drive / "windows/tool.ini"
+    place.mkdir()
+    (place / "data").write_bytes(b"somebody else's")
+    try:
+        status, said = run_script(practice, name)
+        assert status == (0 if before is None else 1), said
+        assert ("folder not empty, left:" in said) is (before is None), said
+        assert (place / "data").read_bytes() == b"somebody else's"
+        (place / "data").unlink()
+        status, said = run_script(practice, name)
+        assert (status, said.splitlines()[-1]) == (0, "Termine. / Done."), said
+        assert not place.exists() if before is None else place.read_bytes() == before
+    finally:
+        shutil.rmtree(folder)
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)

@@ -9,37 +9,15 @@ import pytest
 
 from atsam_safe.plan.model import ScopeEntry
 from atsam_safe.snapshot import batch, powershell
-from atsam_safe.snapshot.model import Manifest, PathState
+from atsam_safe.snapshot.model import PathState
 from atsam_safe.volume.windows_names import unusable
+from lab.manifests import manifest
 
 SHA = "ab" + "cd" * 31
 
 
 def file(path: str, **fields: object) -> PathState:
     return msgspec.structs.replace(PathState(path=path, kind="file", mode=0o600, sha256=SHA), **fields)
-
-
-def manifest(*paths: PathState, scope: tuple[ScopeEntry, ...] = (), ancestors: tuple[PathState, ...] = ()) -> Manifest:
-    return Manifest(
-        format=1,
-        id="000001-20261126T000000Z-abcd",
-        sequence=1,
-        label="",
-        reason="before-run",
-        run_id="",
-        created_at="2026-11-26T00:00:00+00:00",
-        created_seconds=0,
-        program="0",
-        made_for="C:\\",
-        important=True,
-        digest="0" * 64,
-        files=len(paths),
-        bytes=0,
-        script_sha256="",
-        scope=scope,
-        ancestors=ancestors,
-        paths=paths,
-    )
 
 
 def lines(*paths: PathState, **more: object) -> list[str]:
@@ -82,7 +60,8 @@ def test_folders_come_before_files_and_what_was_absent_goes_deepest_first() -> N
     )
     body = found[found.index(":files") : found.index(":done")]
     told = [line for line in body if line.startswith(("call :gone", "call :folder", "call :file"))]
-    assert told[:2] == ["call :gone", "call :gonefolder"]
+    assert told[:2] == ["call :gone", "call :gone"]
+    assert body.index('set "p=%root%\\a\\b\\c"') < body.index('set "p=%root%\\a\\b"')
     assert told[-1] == "call :file"
     assert '"%bin%\\attrib.exe" +h +s +r "%p%" >nul 2>&1' in found
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import TYPE_CHECKING
+
+import pytest
 
 from atsam_safe.plan.model import ScopeEntry
 from atsam_safe.snapshot.scope import scope_digest
@@ -60,3 +63,69 @@ def test_mode_and_content_still_count_and_the_others_file_stays(tmp_path: Path) 
         assert not [
             line for line in script.splitlines() if line.startswith("stamp ") and line.split()[1].endswith(("Preferences", "Library"))
         ]
+
+
+LIBRARY = "/usr/local/lib/libcps3_pkcs11_osx.dylib"
+
+
+def kept(root: Path, *scope: tuple[str, str]) -> Path:
+    """Keep these paths as they are; the script that brings them back."""
+    entries = tuple(ScopeEntry(path=path, kind=kind) for path, kind in scope)  # type: ignore[arg-type]  # the kind under test
+    with Volume(root) as volume, open_state(root) as state:
+        snapshot = SnapshotStore(state).create(volume, entries, label="", run_id="", reason="")
+        return state.path / "snapshots" / snapshot.id / "restore.sh"
+
+
+def run_script(script: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["/bin/sh", str(script)], capture_output=True, text=True, check=False, cwd="/")
+
+
+@pytest.mark.parametrize("kind", ["shared", "directory"])
+def test_the_script_never_takes_what_others_put_into_a_folder_that_was_not_there(tmp_path: Path, kind: str) -> None:
+    """Once a folder of everybody's that was absent on the day of the first installation went with all that had come since."""
+    (tmp_path / "usr/local").mkdir(parents=True)
+    script = kept(tmp_path, ("/usr/local", kind), ("/usr/local/lib", kind), (LIBRARY, "file"))
+    other = tmp_path / "usr/local/lib/vendor/data.db"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"years of work")
+    (tmp_path / LIBRARY[1:]).write_bytes(b"ours")
+    for _ in range(2):
+        done = run_script(script)
+        assert (done.returncode, done.stderr) == (3, "")
+        assert "Folder not empty, left: usr/local/lib" in done.stdout
+        assert other.read_bytes() == b"years of work"
+        assert not (tmp_path / LIBRARY[1:]).exists()
+    other.unlink()
+    other.parent.rmdir()
+    assert run_script(script).returncode == 0
+    assert not (tmp_path / "usr/local/lib").exists()
+
+
+@pytest.mark.parametrize("before", [None, b"ours"], ids=["absent", "a file"])
+def test_the_script_never_takes_a_folder_in_the_place_of_a_file(tmp_path: Path, before: bytes | None) -> None:
+    place = tmp_path / "usr/local/tool"
+    place.parent.mkdir(parents=True)
+    if before is not None:
+        place.write_bytes(before)
+    script = kept(tmp_path, ("/usr/local", "shared"), ("/usr/local/tool", "file"))
+    place.unlink(missing_ok=True)
+    place.mkdir()
+    (place / "data").write_bytes(b"somebody else's")
+    done = run_script(script)
+    assert done.returncode == (3 if before is None else 1)
+    assert ("left: usr/local/tool" in done.stdout) if before is None else ("in the way: usr/local/tool" in done.stderr)
+    assert (place / "data").read_bytes() == b"somebody else's"
+    (place / "data").unlink()
+    assert run_script(script).returncode == 0
+    assert not place.exists() if before is None else place.read_bytes() == before
+
+
+def test_a_link_in_the_place_of_a_folder_that_was_absent_hides_nothing(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/sub").mkdir(parents=True)
+    script = kept(tmp_path, ("/opt", "directory"), ("/opt/new", "directory"), ("/opt/new/sub", "directory"))
+    (tmp_path / "opt").mkdir()
+    (tmp_path / "opt/new").symlink_to(tmp_path / "elsewhere")
+    done = run_script(script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "opt").exists()
+    assert (tmp_path / "elsewhere/sub").is_dir()
