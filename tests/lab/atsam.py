@@ -1,4 +1,4 @@
-"""The three components with their real identifiers and payload layout, content synthesised in our own words.
+"""The three components, and two that ATSAM carries beside them, with their real identifiers and payload layout; content in our own words.
 
 ``component_items`` is the single description of what a component puts on a disk: the package builder wraps it and the
 workstation builder lays it out.
@@ -24,16 +24,22 @@ GALSS: Final = "galss"
 SRVSVCNAM: Final = "srvsvcnam"
 CRYPTOLIB: Final = "cryptolib"
 COMPONENTS: Final = (GALSS, SRVSVCNAM, CRYPTOLIB)
+DIAGAM: Final = "diagam"
+AMELIPRO: Final = "amelipro-connect"
 
 IDENTIFIERS: Final = {
     GALSS: "fr.sesamvitale.galss.pkg",
     SRVSVCNAM: "org.cnamts.SrvSVcnam",
     CRYPTOLIB: "fr.asipsante.pkg.cryptolibCPS",
+    DIAGAM: "fr.sesamvitale.diagAM.pkg",
+    AMELIPRO: "fr.sesam-vitale.navigateur-amelipro",
 }
 ATSAM_VERSIONS: Final = {
     "4.41": {GALSS: "3.42.03", SRVSVCNAM: "3.40.02", CRYPTOLIB: "5.1.5"},
     "4.50": {GALSS: "3.43.02", SRVSVCNAM: "3.43.02", CRYPTOLIB: "5.1.8"},
 }
+# What genuine bundles carry beside the unit; in which release the builds of the story do is not known.
+BESIDE: Final = {DIAGAM: "2.01.19", AMELIPRO: "2.02.04"}
 
 # Frameworks of GALSS: two follow the package's two first numbers, the others have their own numbering.
 _GALSS_FRAMEWORKS: Final = {"galinosx": "3.28", "pcscosx": "3.32", "galssosx": None, "pssinosx": "3.36", "galclosx": None}
@@ -191,11 +197,28 @@ def _cryptolib(version: str) -> list[Item]:
     ]
 
 
-_LAYOUTS: Final = {GALSS: _galss, SRVSVCNAM: _srvsvcnam, CRYPTOLIB: _cryptolib}
+def _diagam(version: str) -> list[Item]:
+    return [
+        directory("Library/Application Support/santesocial/diagAM"),
+        directory("Library/Logs/santesocial/DiagAM"),
+        *_application("Applications/DiagAM.app", "fr.sesamvitale.diagAM", version, ("x86_64",)),
+    ]
+
+
+def _amelipro(version: str) -> list[Item]:
+    support = "Library/Application Support/santesocial/amelipro"
+    return [
+        file(f"{support}/uninstall.sh", "#!/bin/sh\n# removes amelipro connect\nexit 0\n", 0o755),
+        directory("Library/Logs/santesocial/amelipro"),
+        *_application("Applications/amelipro connect.app", "fr.sesam-vitale.navigateur-amelipro", version, ("x86_64",)),
+    ]
+
+
+_LAYOUTS: Final = {GALSS: _galss, SRVSVCNAM: _srvsvcnam, CRYPTOLIB: _cryptolib, DIAGAM: _diagam, AMELIPRO: _amelipro}
 
 
 def component_items(component: str, version: str) -> list[Item]:
-    """What the package of ``component`` (``galss``, ``srvsvcnam``, ``cryptolib``) installs, relative to ``/``.
+    """What the package of ``component`` (``galss``, ``srvsvcnam``, ``cryptolib``, ``diagam``, …) installs, relative to ``/``.
 
     Folders that only lead to something are not listed (``lab.items.with_parents`` adds them).
     """
@@ -244,7 +267,7 @@ def atsam_component(component: str, version: str, sabotage: Sabotage | None = No
         version=wrong.version or version,
         items=tuple(payload),
         declared_items=tuple(items),
-        scripts=_SCRIPTS[component],
+        scripts=_SCRIPTS.get(component, {}),
         compression=compression,
         bundles=tuple(
             (f"./{item.path.removesuffix('/Resources/Info.plist')}", plist["CFBundleIdentifier"], plist["CFBundleShortVersionString"])
@@ -253,6 +276,12 @@ def atsam_component(component: str, version: str, sabotage: Sabotage | None = No
             for plist in (plistlib.loads(item.data),)
         ),
     )
+
+
+def unknown_part() -> Component:
+    """A part that no catalogue knows."""
+    items = [file("Applications/Autre.app/Contents/MacOS/Autre", image(("x86_64",), filling=b"autre\n" * 20), 0o755)]
+    return Component(identifier="fr.exemple.autre", version="1.0", items=tuple(items))
 
 
 def build_component(
@@ -282,14 +311,18 @@ def build_atsam(
     options: XarOptions | None = None,
     compression: Compression = "gzip",
     conclusion: str = "none",
+    more: Sequence[Component] = (),
 ) -> bytes:
-    """The ATSAM product package of ``build`` (``4.41``, ``4.50``). ``versions`` replaces single components' versions (a mixture).
+    """The ATSAM product package of ``build`` (``4.41``, ``4.50``). ``versions`` replaces single versions (a mixture) or adds (``BESIDE``).
 
-    ``conclusion``: what the package asks for at its end (``RequireRestart``).
+    ``conclusion``: what the package asks for at its end (``RequireRestart``). ``more``: parts of any kind after the components.
     """
     chosen = {**ATSAM_VERSIONS[build], **(versions or {})}
-    parts = tuple(
-        atsam_component(component, version, (sabotage or {}).get(component), compression=compression)
-        for component, version in chosen.items()
+    parts = (
+        *(
+            atsam_component(component, version, (sabotage or {}).get(component), compression=compression)
+            for component, version in chosen.items()
+        ),
+        *more,
     )
     return product_package(Product(title=f"ATSAM {build}", components=parts, conclusion=conclusion), signer, options)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from atsam_safe.cli import dispatch
-from lab.atsam import GALSS, Sabotage, build_atsam, component_items
+from lab.atsam import BESIDE, GALSS, Sabotage, build_atsam, component_items, unknown_part
 from lab.authority import Authority
 from lab.catalogue import write_test_manifests
 from lab.workstation import lay_out_mojave
@@ -49,7 +49,7 @@ def contradicting_galss() -> Sabotage:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A folder with ``ATSAM-4.41.pkg``, ``ATSAM-4.50.pkg``, ``lying.pkg``, ``restart.pkg``, ``catalogue`` and the workstation ``poste``."""
+    """A folder with packages (``build_materials``), ``catalogue`` and the workstation ``poste``."""
 
     folder: Path
     monkeypatch: pytest.MonkeyPatch
@@ -85,13 +85,18 @@ class _Terminal(io.StringIO):
 
 
 def build_materials(folder: Path) -> None:
-    """Packages and catalogue; slow (keys), so made once per session."""
+    """Packages and catalogue; slow (keys), so made once per session.
+
+    ``whole.pkg`` carries the components ATSAM has beside the unit, ``odd.pkg`` one more part that nobody knows.
+    """
     authority = Authority.create()
     signer = authority.signer()
     (folder / "ATSAM-4.41.pkg").write_bytes(build_atsam("4.41", signer))
     (folder / "ATSAM-4.50.pkg").write_bytes(build_atsam("4.50", signer))
     (folder / "lying.pkg").write_bytes(build_atsam("4.41", signer, sabotage={GALSS: contradicting_galss()}))
     (folder / "restart.pkg").write_bytes(build_atsam("4.41", signer, conclusion="RequireRestart"))
+    (folder / "whole.pkg").write_bytes(build_atsam("4.41", signer, versions=BESIDE))
+    (folder / "odd.pkg").write_bytes(build_atsam("4.41", signer, versions=BESIDE, more=[unknown_part()]))
     write_test_manifests(folder / "catalogue", authority.trust())
 
 

@@ -115,15 +115,30 @@ def downgrade(case: Case) -> Verdict | None:
     """Going down works only after a complete removal (GALSS refuses over a newer receipt). This program removes first, and says so."""
     candidate = case.candidate
     installed = case.assessment.installed
-    if not candidate.changed or not installed:
+    if not candidate.changed:
+        return None
+    optional = _older_optional(case)
+    if not installed and not optional:
         return None
     down = [
         component for component, version in candidate.offered.items() if component in installed and _is_older(version, installed[component])
     ]
-    if not down:
+    if not down and not optional:
         return PASS
-    named = ", ".join(f"{case.component_name(component)} {installed[component]} → {candidate.offered[component]}" for component in down)
-    return notice(words="bundle.downgrade-needs-uninstall.handled", changes=named, evidence={"components": down, "removed_first": True})
+    changes = [f"{case.component_name(component)} {installed[component]} → {candidate.offered[component]}" for component in down]
+    named = ", ".join([*changes, *optional.values()])
+    words = "bundle.downgrade-needs-uninstall.handled" if down else "bundle.downgrade-needs-uninstall.optional"
+    return notice(words=words, changes=named, evidence={"components": [*down, *optional], "removed_first": True})
+
+
+def _older_optional(case: Case) -> dict[str, str]:
+    """Optional components that the packages bring in an older version than the one installed, each with the change in words."""
+    present = {state.component: state.version for state in case.assessment.components if not state.core and state.version is not None}
+    return {
+        part.component: f"{case.component_name(part.component)} {version} → {part.version}"
+        for part in case.candidate.parts
+        if not part.core and (version := present.get(part.component)) is not None and _is_older(part.version, version)
+    }
 
 
 def alternative_note(case: Case) -> Verdict | None:

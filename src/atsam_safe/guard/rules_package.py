@@ -82,10 +82,15 @@ def _pinned(case: Case, component: str, kind: str) -> set[str]:
     return {_identity(signer) for signer in known.signers if signer.kind == kind} if known is not None else set()
 
 
-def _assemblers(case: Case, inspection: Inspection, kind: str) -> set[str]:
-    """Who may sign the assembled package of the listed build this package is, as a whole."""
+def _assemblers(case: Case, inspection: Inspection, component: str, kind: str) -> set[str]:
+    """Who may sign the assembled package of the listed build this package is, for one of the components the build lists.
+
+    What else the package carries keeps its own publishers: the catalogue says nothing about who may assemble that.
+    """
     bundle = case.catalogue.bundle(inspection.build.bundle) if inspection.build is not None else None
-    return {_identity(signer) for signer in bundle.signers if signer.kind == kind} if bundle is not None else set()
+    if bundle is None or all(member.component != component for member in bundle.members):
+        return set()
+    return {_identity(signer) for signer in bundle.signers if signer.kind == kind}
 
 
 def wrong_signer(case: Case) -> Verdict | None:
@@ -100,11 +105,10 @@ def wrong_signer(case: Case) -> Verdict | None:
         windows = inspection.signature.verdict == "authenticode"
         kind = "authenticode" if windows else "installer"
         identity = organisation_key(inspection.signature.team_id or "") if windows else inspection.signature.team_id
-        assemblers = _assemblers(case, inspection, kind)
         for content in inspection.components:
             if content.component is None:
                 continue
-            pinned = sorted(_pinned(case, content.component, kind) | assemblers)
+            pinned = sorted(_pinned(case, content.component, kind) | _assemblers(case, inspection, content.component, kind))
             if identity not in pinned:
                 return fail(
                     package=_name(inspection),
@@ -135,7 +139,7 @@ def not_atsam(case: Case) -> Verdict | None:
 
 
 def unknown_part(case: Case) -> Verdict | None:
-    """A part of the package that the catalogue does not know: it would be left out, so a person must agree."""
+    """A part that the catalogue does not know: left out by this program, put in place by a running Mac's installer. A person must agree."""
     found: list[str] = []
     for inspection in case.inspections:
         known = [content for content in inspection.components if content.component is not None]

@@ -84,7 +84,7 @@ def is_launched(path: str) -> bool:
 
 
 def _strangers(case: Case) -> Iterator[tuple[PayloadEntry, Component]]:
-    """What the parts of macOS packages bring to places not known of their component. Parts of nobody are left out, as in the plan."""
+    """What the parts of macOS packages bring to places not known of their component. Parts nobody knows are a rule of their own."""
     for part in case.candidate.parts:
         inspection, component = case.inspections[part.package], case.catalogue.component(part.component)
         if inspection.format not in _FLAT or component is None:
@@ -95,6 +95,17 @@ def _strangers(case: Case) -> Iterator[tuple[PayloadEntry, Component]]:
                 yield entry, component
 
 
+def _unknown_parts(case: Case) -> Iterator[tuple[PayloadEntry, str]]:
+    """What parts nobody knows bring. A volume that does not run goes without them; the system's own installer puts them in place."""
+    if case.facts.adapter == "offline":
+        return
+    for package in dict.fromkeys(part.package for part in case.candidate.parts):
+        if case.inspections[package].format in _FLAT:
+            for content in case.inspections[package].components:
+                if content.component is None:
+                    yield from ((entry, content.identifier) for entry in content.entries or ())
+
+
 def _concerns(case: Case) -> bool:
     return any(case.inspections[part.package].format in _FLAT for part in case.candidate.parts)
 
@@ -103,7 +114,9 @@ def writes_system(case: Case) -> Verdict | None:
     """The payload would write where only macOS itself does."""
     if not _concerns(case):
         return None
-    found = [(canonical(entry.path), component.name) for entry, component in _strangers(case) if is_system_place(entry.path)]
+    brought = [(entry, component.name) for entry, component in _strangers(case)]
+    brought += [(entry, name) for entry, name in _unknown_parts(case) if not is_system_folder(canonical(entry.path))]
+    found = [(canonical(entry.path), name) for entry, name in brought if is_system_place(entry.path)]
     if not found:
         return PASS
     evidence = {"paths": [path for path, _name in found[:_MAXIMUM_NAMED]], "count": len(found)}

@@ -80,25 +80,30 @@ def component_of(identifier: str, catalogue: Catalogue) -> Component | None:
 def bundle_of(parts: Iterable[ComponentPackage], catalogue: Catalogue, family: Family = "macos") -> Bundle | None:
     """The listed bundle these component packages form together, or ``None``.
 
-    Every part must belong to the bundle with one of its versions and nothing mandatory may be missing. Among several the one with
-    an ATSAM build number wins, then the one that comes first in the catalogue.
+    The parts of the unit (``core``) decide, with whatever else the bundle requires: each in one version, one of the bundle's, and nothing
+    mandatory missing. Genuine builds carry optional components beside them (DiagAM, amelipro connect), in releases that nobody listed:
+    those make no other build, nor do parts nobody knows, which are the guard's matter. Among several bundles the one with an ATSAM build
+    number wins, then the one that comes first in the catalogue.
     """
-    versions: dict[str, str] = {}
+    versions: dict[str, set[str]] = {}
     for part in parts:
-        if part.component is None or versions.get(part.component, part.version) != part.version:
-            return None
-        versions[part.component] = part.version
-    fitting = [bundle for bundle in catalogue.bundles if bundle.family == family and versions and _fits(bundle, versions, catalogue)]
+        if part.component is not None:
+            versions.setdefault(part.component, set()).add(part.version)
+    unit = {component.id for component in catalogue.core} & versions.keys()
+    fitting = [bundle for bundle in catalogue.bundles if bundle.family == family and unit and _fits(bundle, versions, unit, catalogue)]
     return next((bundle for bundle in fitting if bundle.build is not None), fitting[0] if fitting else None)
 
 
-def _fits(bundle: Bundle, versions: dict[str, str], catalogue: Catalogue) -> bool:
+def _fits(bundle: Bundle, versions: dict[str, set[str]], unit: set[str], catalogue: Catalogue) -> bool:
     members = {member.component: member for member in bundle.members}
-    if not versions.keys() <= members.keys():
+    decisive = unit | {member.component for member in bundle.members if not member.optional}
+    if not decisive <= members.keys() or not decisive <= versions.keys():
         return False
-    if any(member.component not in versions and not member.optional for member in bundle.members):
-        return False
-    return all(_is_member(members[component], version, catalogue) for component, version in versions.items())
+    return all(
+        len(versions[component]) == 1 and _is_member(members[component], version, catalogue)
+        for component in decisive
+        for version in versions[component]
+    )
 
 
 def _is_member(member: BundleMember, version: str, catalogue: Catalogue) -> bool:

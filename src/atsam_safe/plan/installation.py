@@ -84,6 +84,7 @@ def plan_installation(
                     receipts=tuple((part.identifier, part.version) for part in inspections[package].components),
                 )
             )
+            _carried(phase, inspections[package])
     for identifier in dict.fromkeys(part.component for part in unique):
         component = catalogue.component(identifier)
         if component is None:
@@ -133,6 +134,15 @@ def restored_configs(ownership: Ownership) -> list[RestoreConfig]:
 def _title(inspection: Inspection, component: Component | None) -> str:
     title = inspection.product.title if inspection.product is not None else ""
     return title or (component.name if component is not None else "")
+
+
+def _carried(phase: _Phase, inspection: Inspection) -> None:
+    """The system's own installer takes no orders from the catalogue: what parts nobody knows can bring is in the snapshot, too."""
+    for content in inspection.components:
+        if content.component is None:
+            for entry in content.entries or ():
+                phase.touch(canonical(entry.path), "directory" if entry.kind == "directory" else "file")
+            _touch_receipt(phase, content.identifier)
 
 
 def _payload(phase: _Phase, component: Component, part: Part, *, write: bool) -> None:
@@ -231,11 +241,15 @@ def _wholly_ours(phase: _Phase, component: Component, path: str) -> bool:
     return ours and phase.ownership.kept(path) is None and not phase.ownership.kept_below(path)
 
 
+def _touch_receipt(phase: _Phase, identifier: str) -> None:
+    for path in (f"{_RECEIPTS}/{identifier}.plist", f"{_RECEIPTS}/{identifier}.bom", _HISTORY):
+        phase.touch(path, "file")
+
+
 def _receipt(phase: _Phase, component: Component, part: Part, *, write: bool) -> None:
     """The receipt as macOS writes it: property list, bill of materials, one line of history."""
     content = phase.content(part)
-    for path in (f"{_RECEIPTS}/{content.identifier}.plist", f"{_RECEIPTS}/{content.identifier}.bom", _HISTORY):
-        phase.touch(path, "file")
+    _touch_receipt(phase, content.identifier)
     if not write:
         return
     title = _title(phase.inspections[part.package], component)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, has_wildcard, is_below
-from atsam_safe.plan.model import ApplyEffect, ForgetReceipt, RemovePath, RunInstaller
+from atsam_safe.plan.model import ApplyEffect, ForgetReceipt, RemovePath, RunInstaller, WriteReceipt
 from atsam_safe.verify.dependents import evidence_of
 from atsam_safe.verify.model import Finding
 from atsam_safe.verify.witnesses import View, component_receipts
@@ -23,11 +23,14 @@ _MAXIMUM_NAMED: Final = 20
 def leftover_findings(after: Facts, catalogue: Catalogue, plan: Plan) -> list[Finding]:
     """Paths of the removed set that are still there although nothing of the new set put them there."""
     view = View(after)
-    claimed = {
-        entry.path for component in catalogue.core for receipt in component_receipts(component, after) for entry in receipt.entries or ()
-    }
-    claimed |= {canonical(step.path) for step in plan.steps if isinstance(step, ApplyEffect) and step.kind != "remove"}
     installed = [step for step in plan.steps if isinstance(step, RunInstaller)]
+    brought = {step.identifier for step in plan.steps if isinstance(step, WriteReceipt)}
+    brought |= {identifier for step in installed for identifier, _version in step.receipts}
+    receipts = [receipt for component in catalogue.core for receipt in component_receipts(component, after)]
+    # optional components of the packages (DiagAM, amelipro connect) came back with them
+    receipts += [receipt for receipt in after.receipts if receipt.identifier in brought]
+    claimed = {entry.path for receipt in receipts for entry in receipt.entries or ()}
+    claimed |= {canonical(step.path) for step in plan.steps if isinstance(step, ApplyEffect) and step.kind != "remove"}
     if installed:
         claimed |= set(_made_by_scripts(after, catalogue))
     folders = {folder for path in claimed for folder in _above(path)}
@@ -38,8 +41,7 @@ def leftover_findings(after: Facts, catalogue: Catalogue, plan: Plan) -> list[Fi
         if path not in claimed and path not in folders and path not in forgotten and not has_wildcard(path) and view.anything_at(path)
     ]
     known = {receipt.identifier for receipt in after.receipts}
-    targeted = {getattr(step, "identifier", None) for step in plan.steps if not isinstance(step, ForgetReceipt)}
-    targeted |= {identifier for step in installed for identifier, _version in step.receipts}
+    targeted = brought | {getattr(step, "identifier", None) for step in plan.steps if not isinstance(step, ForgetReceipt)}
     left += [step.identifier for step in plan.steps if isinstance(step, ForgetReceipt) and step.identifier in known - targeted]
     if not left:
         return []

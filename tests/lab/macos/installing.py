@@ -14,13 +14,13 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from atsam_safe.catalogue.load import load_catalogue
 from atsam_safe.guard.candidate import known_parts
 from atsam_safe.packages import open_packages
 from atsam_safe.plan.installation import plan_installation
-from atsam_safe.plan.model import Plan, StartService, Target
+from atsam_safe.plan.model import InstallPayload, Plan, StartService, Target, WriteReceipt
 from atsam_safe.plan.ownership import Ownership
 from atsam_safe.workstation.offline import OfflineWorkstation
 from lab.macos.jobs import start_job
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atsam_safe.packages.opening import OpenedPackages
+    from atsam_safe.plan.model import Step
 
 REASONS: Final = {
     "C": "The Installer encountered an error that caused the installation to fail. Contact the software manufacturer for assistance.",
@@ -153,9 +154,21 @@ def _carry_out(lab: Lab, package: Path, catalogue_folder: Path, wrong: str | Non
                 lab.open_right()
         ownership = Ownership(facts, catalogue, {part.component for part in parts}, preserve=True)
         made = plan_installation(ownership, opened.inspections, parts, ownership.preserved())
-        plan = Plan(command="install", target=Target(bundle=None, versions={}), steps=made.steps, scope=())
+        steps = (*_unknown_parts(opened), *made.steps)
+        plan = Plan(command="install", target=Target(bundle=None, versions={}), steps=steps, scope=())
         _apply(workstation, plan, opened, lab)
     _scripts_end(lab, wrong)
+
+
+def _unknown_parts(opened: OpenedPackages) -> list[Step]:
+    """Apple's installer knows no catalogue: it puts in place what its package holds."""
+    steps: list[Step] = []
+    for package, inspection in enumerate(opened.inspections):
+        for part, content in enumerate(inspection.components):
+            if content.component is None:
+                place: dict[str, Any] = {"identifier": content.identifier, "version": content.version, "package": package, "part": part}
+                steps += [InstallPayload(**place, files=0, bytes=0), WriteReceipt(**place, title="ATSAM")]
+    return steps
 
 
 def _apply(workstation: OfflineWorkstation, plan: Plan, opened: OpenedPackages, lab: Lab) -> None:

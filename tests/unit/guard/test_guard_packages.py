@@ -10,6 +10,7 @@ import pytest
 from atsam_safe.facts.model import ForeignClaim, OperatingSystem, PathFact
 from atsam_safe.guard import RunState, check
 from atsam_safe.packages.model import BuildFact, ComponentPackage, InstallerFact, PayloadEntry, ReasonFact, SignatureFact
+from lab.atsam import BESIDE
 from lab.decisions import ANS, SESAM_VITALE, TEAMS, atsam, package, shipped_catalogue, workstation
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ STORY = {"galss": "3.42.03", "srvsvcnam": "3.40.02", "cryptolib": "5.1.5"}
 SHARES = {"galss": "3.42.03", "srvsvcnam": "3.40.02"}
 CRYPTOLIB = {"cryptolib": "5.1.5"}
 STRANGER = ComponentPackage(identifier="org.example.helper", version="1.0")
+# another publisher's, and no member of any build: it keeps its own signer
+CPS_GESTION = ComponentPackage(identifier="fr.asip.esante.cpsgestion.dev", version="1.7.1")
 WINDOWS = OperatingSystem(family="windows", name="Windows 11 Pro", version="10.0.26100", hardware="x86_64")
 replace = msgspec.structs.replace
 
@@ -96,6 +99,15 @@ def msi(organisation: str | None, *components: str | None) -> Inspection:
         # the assembled build of the story has one signature for the parts of two publishers; not the same parts of no listed build
         (package(STORY, team=SESAM_VITALE), "pass", None),
         (package({**STORY, "cryptolib": "5.1.6"}, team=SESAM_VITALE), "fail", "Cryptolib CPS"),
+        # what a genuine build carries beside the unit does not take its signer away, and gives him nothing else
+        (package({**STORY, **BESIDE}, team=SESAM_VITALE), "pass", None),
+        (package({**BESIDE, **STORY}, team=SESAM_VITALE, extra=[STRANGER]), "pass", None),
+        (package({**STORY, **BESIDE}, team=ANS), "fail", "GALSS"),
+        (package({**STORY, **BESIDE}, team="ZZZZZZZZZZ"), "fail", "GALSS"),
+        (package({**STORY, "cryptolib": "5.1.6", **BESIDE}, team=SESAM_VITALE), "fail", "Cryptolib CPS"),
+        (package({**STORY, "cryptolib": "5.1.6"}, team=SESAM_VITALE, extra=[STRANGER]), "fail", "Cryptolib CPS"),
+        (package({"cryptolib": "5.1.5", **BESIDE}, team=SESAM_VITALE), "fail", "Cryptolib CPS"),
+        (package(STORY, team=SESAM_VITALE, extra=[CPS_GESTION]), "fail", "CPS Gestion (App Store)"),
         (replace(package(CRYPTOLIB, team=SESAM_VITALE), build=BuildFact(id="x", bundle="no-such-bundle")), "fail", "Cryptolib CPS"),
         # what is not ours is no signer's matter, whatever comes before or after it
         (replace(package(CRYPTOLIB, team=SESAM_VITALE), components=(STRANGER, *package(CRYPTOLIB).components)), "fail", "Cryptolib CPS"),
@@ -177,6 +189,18 @@ def test_unknown_parts_beside_known_ones_are_named(packages: list[Inspection], o
     if parts is not None:
         assert found.params == {"parts": ", ".join(parts)}
         assert found.evidence == {"identifiers": parts}
+
+
+def test_a_genuine_build_may_carry_other_parts_and_a_person_may_accept_unknown_ones() -> None:
+    """The recommended cure of the story, as the insurance really ships it."""
+    for extra, refused in (([], set()), ([STRANGER], {"package.unknown-part"})):
+        offered = package({**STORY, **BESIDE}, team=SESAM_VITALE, extra=extra)
+        decision = check(workstation("10.14.6"), shipped_catalogue(), [offered], run=RunState())
+        assert {rule.ref for rule in decision.reasons} == refused
+        assert decision.bundle == "atsam-macos-4.41"
+        assert decision.target == STORY
+    accepted = check(workstation("10.14.6"), shipped_catalogue(), [offered], accepted=frozenset({"package.unknown-part"}), run=RunState())
+    assert accepted.accepted
 
 
 def with_first(**fields: object) -> Inspection:

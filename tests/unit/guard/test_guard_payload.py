@@ -10,7 +10,7 @@ import pytest
 from atsam_safe.guard import RunState, check, explain_rule
 from atsam_safe.guard.guard import is_acceptable
 from atsam_safe.guard.rules_payload import is_launched, is_system_place
-from atsam_safe.packages.model import PayloadEntry
+from atsam_safe.packages.model import ComponentPackage, PayloadEntry
 from lab.atsam import ATSAM_VERSIONS
 from lab.decisions import TEAMS, atsam, package, shipped_catalogue, workstation
 
@@ -126,3 +126,23 @@ def test_without_a_recommended_build_the_words_blame_only_what_is_offered(versio
     assert rule.words.endswith(".no-build")
     assert word not in f"{told.why} {told.next}"
     assert "?" not in told.next
+
+
+@pytest.mark.parametrize(
+    ("adapter", "path", "refused"),
+    [
+        ("macos", "/private/etc/pam.d/sudo", {"package.unknown-part", "package.writes-system"}),
+        ("macos", "/Applications/Autre.app/Autre", {"package.unknown-part"}),
+        ("macos", "/System", {"package.unknown-part"}),
+        # a volume that does not run goes without what nobody knows
+        ("offline", "/private/etc/pam.d/sudo", {"package.unknown-part"}),
+    ],
+)
+def test_a_part_nobody_knows_is_no_way_into_the_system_of_a_running_mac(adapter: str, path: str, refused: set[str]) -> None:
+    kind = "directory" if path == "/System" else "file"
+    stranger = ComponentPackage(identifier="org.example.helper", version="1.0", entries=(entry(path, kind=kind),))
+    facts = msgspec.structs.replace(workstation("10.14.6", STORY), adapter=adapter)
+    decision = check(facts, shipped_catalogue(), [package(STORY, extra=[stranger])], run=RunState())
+    assert {rule.ref for rule in decision.reasons} == refused
+    if "package.writes-system" in refused:
+        assert next(rule for rule in decision.reasons if rule.ref == "package.writes-system").params["component"] == "org.example.helper"

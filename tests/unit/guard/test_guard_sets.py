@@ -9,6 +9,7 @@ import pytest
 
 from atsam_safe.catalogue.model import Bundle, BundleMember, OsRange
 from atsam_safe.guard import RunState, check
+from lab.atsam import BESIDE
 from lab.decisions import package, shipped_catalogue, workstation
 
 if TYPE_CHECKING:
@@ -194,6 +195,10 @@ def test_a_contradiction_is_no_question_of_what_is_missing() -> None:
         (STORY, LATER, None),
         ({"cryptolib": "5.1.16"}, {"cryptolib": "5.1.8"}, "Cryptolib CPS 5.1.16 → 5.1.8"),
         ({"cryptolib": "5.1.8"}, {"galss": "3.42.03"}, None),
+        ({**STORY, "diagam": "3.2.16"}, {**STORY, **BESIDE}, "DiagAM 3.2.16 → 2.01.19"),
+        ({"diagam": "3.2.16"}, {**STORY, **BESIDE}, "DiagAM 3.2.16 → 2.01.19"),
+        ({**STORY, **BESIDE}, {**STORY, **BESIDE}, None),
+        ({**STORY, "galss": "3.43.02", "diagam": "3.2.16"}, {**STORY, **BESIDE}, "GALSS 3.43.02 → 3.42.03, DiagAM 3.2.16 → 2.01.19"),
     ],
 )
 def test_going_down_is_named_component_by_component(installed: dict[str, str], offered: dict[str, str], changes: str | None) -> None:
@@ -203,6 +208,7 @@ def test_going_down_is_named_component_by_component(installed: dict[str, str], o
         assert found.params == {"changes": changes}
         assert len(found.evidence["components"]) == changes.count("→")
         assert found.evidence["removed_first"] is True
+        assert found.words == f"bundle.downgrade-needs-uninstall.{'optional' if changes.startswith('DiagAM') else 'handled'}"
 
 
 def test_a_version_that_cannot_be_read_is_older_than_nothing() -> None:

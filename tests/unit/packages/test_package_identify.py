@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from atsam_safe.catalogue.model import Catalogue, Trust
+from atsam_safe.catalogue.model import BundleMember, Catalogue, Trust
 from atsam_safe.packages.identify import bundle_of, component_of, identify
 from atsam_safe.packages.model import ComponentPackage, Inspection, SignatureFact
-from lab.atsam import IDENTIFIERS
+from lab.atsam import BESIDE, IDENTIFIERS
+from lab.decisions import shipped_catalogue
 from lab.inspecting import release, small_catalogue
 
 CATALOGUE = small_catalogue(Trust())
@@ -37,13 +38,62 @@ def build_of(versions: dict[str, str]) -> str | None:
         ({"galss": "3.43.02", "srvsvcnam": "3.430", "cryptolib": "5.1.8"}, None),
         ({"galss": "3.43.02", "srvsvcnam": "3.40.02", "cryptolib": "5.1.5"}, None),
         ({"galss": "3.42.03", "srvsvcnam": "3.40.02"}, None),
-        ({"galss": "3.42.03", "srvsvcnam": "3.40.02", "cryptolib": "5.1.5", "org.exemple": "1"}, None),
+        # the parts of the unit say which build it is; what lies beside them, known or not, does not
+        ({"galss": "3.42.03", "srvsvcnam": "3.40.02", "cryptolib": "5.1.5", "org.exemple": "1"}, "atsam-macos-4.41"),
+        ({"org.exemple": "1", "galss": "3.43.02", "srvsvcnam": "3.43.02", "cryptolib": "5.1.8"}, "atsam-macos-4.50"),
+        ({"galss": "3.43.02", "srvsvcnam": "3.40.02", "cryptolib": "5.1.5", "org.exemple": "1"}, None),
+        ({"galss": "3.42.03", "srvsvcnam": "3.40.02", "org.exemple": "1"}, None),
+        ({"org.exemple": "1"}, None),
         ({"galss": "3.42.03"}, None),
         ({}, None),
     ],
 )
 def test_build_is_the_exact_set(versions: dict[str, str], expected: str | None) -> None:
     assert build_of(versions) == expected
+
+
+STORY = {"galss": "3.42.03", "srvsvcnam": "3.40.02", "cryptolib": "5.1.5"}
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        ({**STORY, **BESIDE}, "atsam-macos-4.41"),
+        ({**BESIDE, **STORY}, "atsam-macos-4.41"),
+        # no release of an optional component makes another build, and none makes one up
+        ({**STORY, "diagam": "9.9"}, "atsam-macos-4.41"),
+        ({"galss": "3.43.02", "cryptolib": "5.2.6", "diagam": "9.9"}, "field-macos-26-cryptolib-5.2.6"),
+        ({**STORY, "cryptolib": "5.1.6", **BESIDE}, None),
+        ({"galss": "3.42.03", "srvsvcnam": "3.40.02", **BESIDE}, None),
+        (BESIDE, None),
+        # a part of the unit that the build does not list is never « beside » it
+        ({"galss": "3.43.02", "cryptolib": "5.2.6", "srvsvcnam": "3.43"}, None),
+    ],
+)
+def test_optional_components_of_the_catalogue_do_not_void_a_build(versions: dict[str, str], expected: str | None) -> None:
+    build = identify(inspection(versions), shipped_catalogue()).build
+    assert (None if build is None else build.id) == expected
+
+
+def test_two_releases_of_a_part_of_the_unit_are_no_build_even_if_each_would_fit() -> None:
+    parts = [ComponentPackage(identifier=component, version=version, component=component) for component, version in STORY.items()]
+    twice = [*parts, ComponentPackage(identifier="x", version="3.42.02", component="srvsvcnam")]
+    assert bundle_of(parts, shipped_catalogue()) is not None
+    assert bundle_of(twice, shipped_catalogue()) is None
+    assert bundle_of(twice[::-1], shipped_catalogue()) is None
+    optional = [ComponentPackage(identifier="x", version=version, component="diagam") for version in ("2.01.19", "3.2.16")]
+    assert bundle_of([*parts, *optional], shipped_catalogue()) is not None
+
+
+def test_what_a_set_requires_beside_the_unit_must_be_there_in_its_release() -> None:
+    outside = BundleMember(component="mica", versions=("4.01.00",))
+    catalogue = shipped_catalogue()
+    story = next(entry for entry in catalogue.bundles if entry.id == "atsam-macos-4.41")
+    catalogue = msgspec.structs.replace(catalogue, bundles=(msgspec.structs.replace(story, members=(*story.members, outside)),))
+    unit = [ComponentPackage(identifier=component, version=version, component=component) for component, version in STORY.items()]
+    for versions, fits in (((), False), (("4.01.00",), True), (("9",), False), (("4.01.00", "9"), False)):
+        more = [ComponentPackage(identifier="x", version=version, component="mica") for version in versions]
+        assert (bundle_of([*unit, *more], catalogue) is not None) is fits
 
 
 def test_refused_package_is_no_build() -> None:

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from atsam_safe.facts.model import ConfigFact
 from atsam_safe.guard import RunState, check
+from atsam_safe.packages.model import ComponentPackage, PayloadEntry
 from atsam_safe.plan.model import RestoreConfig, RunInstaller, RunUninstaller
 from atsam_safe.plan.planner import plan_install, plan_uninstall
 from lab.atsam import ATSAM_VERSIONS
-from lab.decisions import atsam, shipped_catalogue, workstation
+from lab.decisions import atsam, package, shipped_catalogue, workstation
 
 if TYPE_CHECKING:
     from atsam_safe.facts.model import Facts
@@ -43,6 +44,18 @@ def test_everything_the_vendors_scripts_write_is_in_the_scope() -> None:
     ):
         assert path in kinds or any(path.startswith(f"{tree}/") for tree in trees), path
     assert not [path for path in kinds if path.startswith("/Library/Application Support/santesocial/fsv/")]
+
+
+def test_what_parts_nobody_knows_can_bring_is_in_the_scope_of_a_running_mac_only() -> None:
+    helper = PayloadEntry(path="/Applications/Autre.app/Autre", kind="file", mode=0o755, uid=0, gid=0)
+    offered = package(STORY, extra=[ComponentPackage(identifier="org.example.helper", version="1.0", entries=(helper,))])
+    for adapter in ("macos", "offline"):
+        facts = replace(workstation("10.14.6", STORY), adapter=adapter)
+        decision = check(facts, shipped_catalogue(), (offered,), accepted=frozenset({"package.unknown-part"}), run=RunState())
+        plan = plan_install(facts, shipped_catalogue(), (offered,), decision)
+        paths = {entry.path for entry in plan.scope}
+        for path in (helper.path, "/private/var/db/receipts/org.example.helper.plist", "/private/var/db/receipts/org.example.helper.bom"):
+            assert (path in paths) is (adapter == "macos")
 
 
 def test_folders_of_everybody_have_no_times_and_sealed_ones_are_left_out() -> None:

@@ -223,6 +223,12 @@ REFERENCES: Final = (
         next=N_("Nothing to do."),
     ),
     Reference(
+        ref="bundle.downgrade-needs-uninstall.optional",
+        what=N_("The package also goes back to an older version of an optional component: {changes}."),
+        why=N_("It is replaced with the rest, with a way back. The card does not depend on it."),
+        next=N_("If you need the newer version, install it again afterwards."),
+    ),
+    Reference(
         ref="bundle.alternative",
         what=N_("{components} is another version than the one that {bundle} installs."),
         why=N_("The catalogue lists it as working with the rest of {bundle}."),

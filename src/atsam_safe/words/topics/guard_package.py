@@ -58,8 +58,11 @@ REFERENCES: Final = (
     Reference(
         ref="package.unknown-part",
         what=N_("The package has parts that this program does not know: {parts}."),
-        why=N_("They would be left out, because nobody can say what they change."),
-        next=N_("If the vendor confirms that they are not needed, go on with “--accept package.unknown-part”."),
+        why=N_(
+            "Nobody can say what they change. On a disk that is not running they are left out; on a running Mac its own installer puts "
+            "them in place too."
+        ),
+        next=N_("Ask the vendor what they are. If the vendor confirms that they do no harm, go on with “--accept package.unknown-part”."),
         acceptable=True,
     ),
     Reference(
