@@ -2,7 +2,8 @@ r"""The plan for a Windows workstation: products removed and installed as a unit
 
 - A product is removed by its product code, never by a program that a name or an uninstall entry points to.
 - What uses another component goes first: the reverse of the order in which a build installs its members.
-- A 64-bit GALSS usually came with DMP Connect and stays while that is there and nothing replaces it.
+- Two GALSS can stand side by side: the 64-bit one usually came with DMP Connect, the 32-bit one with billing software. A package
+  replaces only the one of its own width; the 64-bit one also stays while DMP Connect is there and nothing replaces it.
 - Products that only an uninstaller of another kind can remove are named and left.
 - Nothing of configuration is removed: ``galss.ini`` and its like are in the scope, so that a package that takes them away is undone.
 """
@@ -10,6 +11,8 @@ r"""The plan for a Windows workstation: products removed and installed as a unit
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from atsam_safe.catalogue.product_codes import normal
 from atsam_safe.catalogue.windows_paths import expand, has_wildcard, key, parents, system_folders, unique
@@ -26,16 +29,16 @@ from atsam_safe.plan.model import (
     UninstallProduct,
 )
 from atsam_safe.verify.assessment import assess
-from atsam_safe.verify.products import component_products
+from atsam_safe.verify.products import component_products, is_wide, product_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from atsam_safe.catalogue.model import Catalogue, Component
-    from atsam_safe.facts.model import Facts
+    from atsam_safe.facts.model import Facts, InstalledProduct
     from atsam_safe.guard.candidate import Part
     from atsam_safe.guard.model import Decision
-    from atsam_safe.packages.model import Inspection
+    from atsam_safe.packages.model import Inspection, InstallerFact
     from atsam_safe.plan.model import ScopeKind
 
 # Components in the order in which they are installed; removed in the reverse order.
@@ -50,9 +53,9 @@ _UNKEPT_ROLES: Final = frozenset({"private", "log"})
 def plan_windows_install(facts: Facts, catalogue: Catalogue, inspections: Sequence[Inspection], decision: Decision) -> Plan:
     """Remove what the packages replace, install them, start what must run. Take ``facts`` observed with ``ownership``."""
     parts = _in_order(known_parts(catalogue, inspections))
-    offered = {part.component for part in parts}
+    offered = {part.component: _installers(part.component, parts, inspections) for part in parts}
     chosen = {component.id for component in catalogue.core} if decision.unit else set(decision.replaced)
-    removal, kept, versions = _removal(facts, catalogue, chosen | offered, offered)
+    removal = _removal(facts, catalogue, chosen | offered.keys(), offered)
     placed: list[Step] = []
     for package in dict.fromkeys(part.package for part in parts):
         part = next(part for part in parts if part.package == package)
@@ -63,16 +66,16 @@ def plan_windows_install(facts: Facts, catalogue: Catalogue, inspections: Sequen
                     component=part.component, package=package, code=installer.product_code, title=installer.name, version=installer.version
                 )
             )
-    components = _components(catalogue, chosen | offered)
-    steps = (*_stops(facts, components), *removal, *placed, *_starts(components))
+    components = _components(catalogue, chosen | offered.keys())
+    steps = (*_stops(facts, components, removal), *removal.steps, *placed, *_starts(components))
     scope = _scope(facts, components)
     sizes = [part.payload.bytes for one in inspections for part in one.components if part.payload is not None]
     return Plan(
         command="install",
-        target=Target(bundle=decision.bundle, versions=dict(sorted({**versions, **decision.target}.items()))),
+        target=Target(bundle=decision.bundle, versions=dict(sorted({**removal.versions, **decision.target}.items()))),
         steps=steps,
         scope=scope,
-        kept=kept,
+        kept=tuple(removal.kept),
         bytes_to_write=sum(sizes) + 2 * sum(one.size for one in inspections),
         bytes_in_scope=_bytes(facts),
     )
@@ -81,14 +84,14 @@ def plan_windows_install(facts: Facts, catalogue: Catalogue, inspections: Sequen
 def plan_windows_uninstall(facts: Facts, catalogue: Catalogue) -> Plan:
     """Remove every core component's products, but what another vendor's software still needs."""
     chosen = {component.id for component in catalogue.core}
-    removal, kept, versions = _removal(facts, catalogue, chosen, frozenset())
+    removal = _removal(facts, catalogue, chosen, {})
     components = _components(catalogue, chosen)
     return Plan(
         command="uninstall",
-        target=Target(bundle=None, versions=versions),
-        steps=(*_stops(facts, components), *removal),
+        target=Target(bundle=None, versions=removal.versions),
+        steps=(*_stops(facts, components, removal), *removal.steps),
         scope=_scope(facts, components),
-        kept=kept,
+        kept=tuple(removal.kept),
         bytes_in_scope=_bytes(facts),
     )
 
@@ -106,32 +109,56 @@ def _components(catalogue: Catalogue, chosen: Iterable[str]) -> list[Component]:
     return sorted((one for one in catalogue.components if one.id in wanted), key=lambda one: _rank(one.id))
 
 
-def _removal(
-    facts: Facts, catalogue: Catalogue, chosen: set[str], offered: Iterable[str]
-) -> tuple[list[Step], tuple[KeptPath, ...], dict[str, str]]:
-    """Steps that remove, what stays and why, and the versions of what stays by component."""
+def _installers(component: str, parts: Iterable[Part], inspections: Sequence[Inspection]) -> list[InstallerFact]:
+    found = (inspections[part.package].installer for part in parts if part.component == component)
+    return [installer for installer in found if installer is not None]
+
+
+class _Removal(msgspec.Struct, kw_only=True):
+    """Steps that remove, what stays and why, and the versions of what stays. ``widths``: component → of what stays (64 bits: true)."""
+
+    steps: list[Step] = msgspec.field(default_factory=list)
+    kept: list[KeptPath] = msgspec.field(default_factory=list)
+    versions: dict[str, str] = msgspec.field(default_factory=dict)
+    widths: dict[str, set[bool]] = msgspec.field(default_factory=dict)
+
+
+def _removal(facts: Facts, catalogue: Catalogue, chosen: set[str], offered: Mapping[str, Sequence[InstallerFact]]) -> _Removal:
+    """What goes of ``chosen`` before the ``offered`` packages come (component → what they say of themselves)."""
     dependents = {dependent.dependent: dependent.name for dependent in assess(facts, catalogue).dependents}
-    owner = next((dependents[one] for one in sorted(_WIDE_GALSS_OWNERS) if one in dependents), None)
-    steps: list[Step] = []
-    kept: list[KeptPath] = []
-    versions: dict[str, str] = {}
+    wide_owner = next((dependents[one] for one in sorted(_WIDE_GALSS_OWNERS) if one in dependents), None)
+    found = _Removal()
     for component in reversed(_components(catalogue, chosen)):
         for product in component_products(component, facts):
-            named = f"{product.name} {product.version or ''}".strip()
             if not product.windows_installer:
-                kept.append(KeptPath(path=named, reason="other-uninstaller"))
+                found.kept.append(KeptPath(path=product_label(product), reason="other-uninstaller"))
                 continue
-            wide = component.id == _GALSS and product.architecture != "i386"
-            if wide and owner is not None and component.id not in offered:
-                kept.append(KeptPath(path=named, reason="used", owner=owner))
-                versions[component.id] = product.version or ""
+            wide = is_wide(component, product)
+            owner = wide_owner if wide else None
+            used = (
+                owner is not None
+                if component.id not in offered
+                else _is_of_the_other_width(product, offered[component.id], facts, wide=wide)
+            )
+            if component.id == _GALSS and used:
+                found.kept.append(KeptPath(path=product_label(product), reason="used", owner=owner))
+                found.widths.setdefault(component.id, set()).add(wide)
+                found.versions |= {component.id: product.version} if product.version else {}
                 continue
-            steps.append(UninstallProduct(component=component.id, code=normal(product.code), name=product.name, version=product.version))
-    return steps, tuple(kept), {component: version for component, version in versions.items() if version}
+            step = UninstallProduct(component=component.id, code=normal(product.code), name=product.name, version=product.version)
+            found.steps.append(step)
+    return found
 
 
-def _stops(facts: Facts, components: Iterable[Component]) -> list[Step]:
-    """Programs of the components that run now, by their full path: a namesake elsewhere is somebody else's."""
+def _is_of_the_other_width(product: InstalledProduct, offered: Iterable[InstallerFact], facts: Facts, *, wide: bool) -> bool:
+    """True when nothing of what is offered takes the place of ``product``. A 32-bit Windows knows one width."""
+    if facts.os.hardware == "i386":
+        return False
+    return all(normal(one.product_code) != normal(product.code) and (one.architecture != "i386") is not wide for one in offered)
+
+
+def _stops(facts: Facts, components: Iterable[Component], removal: _Removal) -> list[Step]:
+    """Programs of the components that run now, by their full path: a namesake elsewhere is somebody else's, as is one of what stays."""
     running = {key(process.path): process.path for process in facts.processes or ()}
     steps: list[Step] = []
     for component in components:
@@ -139,9 +166,20 @@ def _stops(facts: Facts, components: Iterable[Component]) -> list[Step]:
             if rule.action != "stop" or rule.folder is None:
                 continue
             path = expand(f"{rule.folder}\\{rule.name}", facts.folders)
-            if path is not None and key(path) in running:
+            if path is not None and key(path) in running and not _is_of_what_stays(component, path, facts, removal):
                 steps.append(StopProcess(component=component.id, path=running[key(path)]))
     return steps
+
+
+def _is_of_what_stays(component: Component, path: str, facts: Facts, removal: _Removal) -> bool:
+    rules = component.windows.paths if component.windows is not None else ()
+    widths = {rule.architecture == "x64" for rule in rules if rule.architecture != "any" and _is_at(rule.path, path, facts)}
+    return bool(widths) and widths <= removal.widths.get(component.id, set())
+
+
+def _is_at(pattern: str, path: str, facts: Facts) -> bool:
+    place = expand(pattern, facts.folders)
+    return place is not None and key(place) == key(path)
 
 
 def _starts(components: Iterable[Component]) -> list[Step]:

@@ -8,6 +8,7 @@ from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, has_wil
 from atsam_safe.plan.model import ApplyEffect, ForgetReceipt, RemovePath, RunInstaller, WriteReceipt
 from atsam_safe.verify.dependents import evidence_of
 from atsam_safe.verify.model import Finding
+from atsam_safe.verify.products import product_label
 from atsam_safe.verify.witnesses import View, component_receipts
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _is_optional(identifier: str, catalogue: Catalogue) -> bool:
 
 
 def kept_findings(before: Facts, after: Facts, plan: Plan | None) -> list[Finding]:
-    """What the plan promised to keep is there and the same; a folder only has to be there."""
+    """What the plan promised to keep is there and the same; a folder only has to be there, a product in its version."""
     old, new = View(before), View(after)
     claims = [fold(claim.path) for claim in before.foreign_claims]
     kept = [entry.path for entry in plan.kept if not _rewritten_by_guests(entry, after)] if plan is not None else []
@@ -169,6 +170,9 @@ def kept_findings(before: Facts, after: Facts, plan: Plan | None) -> list[Findin
     accepted = _accepted(plan)
     unexpected = [path for path in dict.fromkeys(kept) if path in old.paths and fold(path) not in accepted]
     lost = [path for path in unexpected if _differs(old.paths.get(path), new.paths.get(path))]
+    there = {(product.code, product.version) for product in after.products or ()}
+    products = [product for product in before.products or () if product_label(product) in kept]
+    lost += [product_label(product) for product in products if (product.code, product.version) not in there]
     if not lost:
         return []
     params = {"count": str(len(lost)), "path": lost[0]}

@@ -30,6 +30,22 @@ def component_products(component: Component, facts: Facts) -> tuple[InstalledPro
     return tuple(found)
 
 
+def is_wide(component: Component, product: InstalledProduct) -> bool:
+    """True for a 64-bit product: by the view its uninstall entry is in, else by the rule it is recognised by."""
+    if product.architecture is not None:
+        return product.architecture != "i386"
+    for rule in component.products:
+        codes = {normal(code) for code in (*rule.product_codes, *rule.uninstall_keys)}
+        if normal(product.code) in codes or product_named(rule.name_pattern, product.name):
+            return rule.architecture != "x86"
+    return True
+
+
+def product_label(product: InstalledProduct) -> str:
+    """How a product is named to a person: name and version."""
+    return f"{product.name} {product.version or ''}".strip()
+
+
 def product_witnesses(component: Component, facts: Facts, products: Iterable[InstalledProduct]) -> tuple[Witness, ...]:
     """What installed products say of the component's version: Windows Installer, and the component's own key in the registry.
 

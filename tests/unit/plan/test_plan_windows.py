@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 
@@ -13,8 +15,13 @@ from atsam_safe.packages.model import ComponentPackage, Inspection, InstallerFac
 from atsam_safe.plan import plan_install, plan_uninstall
 from atsam_safe.plan.model import InstallProduct, StartService, StopProcess, UninstallProduct
 from atsam_safe.verify import assess
+from atsam_safe.verify.aftermath import kept_findings
+
+if TYPE_CHECKING:
+    from atsam_safe.facts.model import Architecture
 
 GALSS = InstalledProduct(code="{82AB7DB2-140E-4166-A04E-1FD805EE0A74}", name="GALSS v3.45 x64", version="3.45.01", architecture="x86_64")
+NARROW_GALSS = InstalledProduct(code="{0C9F7B52-0000-0000-0000-000000000032}", name="GALSS v3.45", version="3.45.01", architecture="i386")
 CRYPTOLIB = InstalledProduct(
     code="{D8609B2B-CE98-43A8-B2D2-77811A6ECAE1}",
     name="Composants Cryptographiques CPS v5.2.2 (x64)",
@@ -186,3 +193,50 @@ def test_databases_and_remote_control_are_told_and_never_a_target() -> None:
     assert told.params["software"] == "Splashtop, PostgreSQL"
     codes = {step.code for step in plan_uninstall(before, CATALOGUE).steps if isinstance(step, UninstallProduct)}
     assert codes == {GALSS.code, CRYPTOLIB.code}
+
+
+UNTOLD = msgspec.structs.replace(NARROW_GALSS, architecture=None)
+WIDE_SERVER, NARROW_SERVER = r"C:\Program Files\santesocial\galss\galsvw64.exe", r"C:\Windows\galsvw32.exe"
+
+
+@pytest.mark.parametrize(
+    ("offered", "narrow", "hardware", "gone", "stopped"),
+    [
+        pytest.param(GALSS, NARROW_GALSS, "x86_64", [GALSS], [WIDE_SERVER], id="64 bits offered: billing software keeps its own"),
+        pytest.param(
+            NARROW_GALSS, NARROW_GALSS, "x86_64", [NARROW_GALSS], [NARROW_SERVER], id="32 bits offered: DMP Connect keeps its own"
+        ),
+        pytest.param(GALSS, UNTOLD, "x86_64", [GALSS], [WIDE_SERVER], id="no uninstall entry: its name tells"),
+        pytest.param(NARROW_GALSS, GALSS, "i386", [GALSS], [WIDE_SERVER, NARROW_SERVER], id="a 32-bit Windows has one width"),
+    ],
+)
+def test_a_galss_of_the_other_width_belongs_to_other_software_and_stays(
+    offered: InstalledProduct, narrow: InstalledProduct, hardware: Architecture, gone: list[InstalledProduct], stopped: list[str]
+) -> None:
+    before = facts(*dict.fromkeys((GALSS, narrow)), CRYPTOLIB, SRVSVCNAM, processes=(WIDE_SERVER, NARROW_SERVER))
+    before = msgspec.structs.replace(before, os=msgspec.structs.replace(before.os, hardware=hardware))
+    packages = (package(offered, "galss"), *NEW[1:])
+    decision = check(before, CATALOGUE, packages, run=RunState())
+    plan = plan_install(before, CATALOGUE, packages, decision)
+    taken = [step.code for step in plan.steps if isinstance(step, UninstallProduct) and step.component == "galss"]
+    assert taken == [product.code for product in gone]
+    left = [product for product in (before.products or ())[:-2] if product.code not in taken]
+    assert [(kept.path, kept.reason) for kept in plan.kept] == [(f"{product.name} {product.version}", "used") for product in left]
+    assert [step.path for step in plan.steps if isinstance(step, StopProcess)] == stopped
+    after = facts(*before.products or ())
+    assert kept_findings(before, after, plan) == []
+    for product in left:
+        other = msgspec.structs.replace(product, version="3.45.02")
+        for lost in (facts(GALSS if product is not GALSS else NARROW_GALSS), facts(other)):
+            (finding,) = kept_findings(before, lost, plan)
+            assert (finding.ref, finding.severity) == ("verify.kept-path-lost", "blocking")
+            assert finding.params["path"] == f"{product.name} {product.version}"
+
+
+def test_the_same_product_code_is_one_product_whatever_its_width() -> None:
+    """Windows Installer takes a package whose code is there already for the product itself and installs nothing."""
+    twin = msgspec.structs.replace(GALSS, architecture="i386")
+    packages = (package(GALSS, "galss"), *NEW[1:])
+    before = facts(twin, CRYPTOLIB, SRVSVCNAM)
+    plan = plan_install(before, CATALOGUE, packages, check(before, CATALOGUE, packages, run=RunState()))
+    assert GALSS.code in [step.code for step in plan.steps if isinstance(step, UninstallProduct)]
