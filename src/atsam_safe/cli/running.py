@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from atsam_safe.guard.model import RunState
 from atsam_safe.snapshot.state import open_state
-from atsam_safe.transaction.journal import read_journal
-from atsam_safe.transaction.recovery import decide
+from atsam_safe.transaction.journal import begun
 from atsam_safe.words.model import RefusedError
 
 if TYPE_CHECKING:
@@ -31,8 +30,7 @@ def run_state_of(session: Session) -> RunState:
         return RunState() if missing else RunState(damaged=error.problems[0])
     with state:
         try:
-            reading = read_journal(state)
+            decision = begun(state)
         except RefusedError as error:
             return RunState(damaged=error.problems[0])
-    decision = decide(None if reading is None else reading.records)
     return RunState(interrupted=None if decision.action == "nothing-to-do" else decision.run_id or "?")

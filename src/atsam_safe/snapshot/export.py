@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from atsam_safe.snapshot import batch, beyond, powershell
 from atsam_safe.snapshot.check import require_restorable, sizes_needed
-from atsam_safe.snapshot.manifest import MANIFEST_LIMIT, snapshot_folder
+from atsam_safe.snapshot.manifest import MANIFEST_LIMIT, RUN_ID, snapshot_folder
 from atsam_safe.snapshot.objects import object_path
 from atsam_safe.snapshot.state import FOLDERS, STATE_FORMAT
 from atsam_safe.volume.errors import failure, printable
@@ -36,6 +36,9 @@ def _members(state: StateFolder, manifest: Manifest) -> Iterator[tuple[str, int,
     pointer = f"{manifest.id}\n".encode("ascii")
     yield "format", len(format_line), io.BytesIO(format_line)
     yield "latest", len(pointer), io.BytesIO(pointer)
+    if RUN_ID.match(manifest.run_id):
+        # where the copy is used as a store, its run is one that ended, not one whose journal is missing
+        yield f"history/{manifest.run_id}.log", 0, io.BytesIO(b"")
     folder = snapshot_folder(manifest.id)
     names = ["manifest.json", "restore.sh"]
     names += [name for name in (powershell.NAME, batch.NAME) if state.files.exists(f"{folder}/{name}")]

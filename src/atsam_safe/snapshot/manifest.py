@@ -25,6 +25,11 @@ SNAPSHOT_ID = re.compile(r"[0-9]{6}-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}\Z")
 CHECKSUM_LINE = re.compile(rb'^"checksum": "([0-9a-f]{64})",$', re.MULTILINE)
 BLANK = b"0" * 64
 LISTS = ("scope", "ancestors", "paths")
+# what comes before the lists is a few hundred bytes
+HEAD_BYTES = 64 * 1024
+HEAD_LINE = re.compile(rb'^"(run_id|reason)": ("(?:[^"\\\\]|\\\\.)*"),$', re.MULTILINE)
+# as the transaction names its runs (``transaction.run.new_run_id``); a snapshot that no run took carries anything else
+RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\Z")
 
 
 class ManifestError(RefusedError):
@@ -104,6 +109,18 @@ def load(state: StateFolder, identifier: str) -> Manifest:
             raise ManifestUnreadableError(unreadable, *error.problems) from error
         raise manifest_error("snapshot.manifest-damaged", identifier) from error
     return parse(text, identifier)
+
+
+def origin(state: StateFolder, identifier: str) -> tuple[str, str] | None:
+    """Run and reason of one snapshot, read off the first lines alone: a hint, quick and not verified. ``None``: they do not say."""
+    try:
+        with state.files.open_read(f"{snapshot_folder(identifier)}/manifest.json") as stream:
+            head = stream.read(HEAD_BYTES)
+        found = {name: json.loads(value) for name, value in HEAD_LINE.findall(head)}
+    except (OSError, ValueError, WorkstationError):
+        return None
+    run, reason = found.get(b"run_id"), found.get(b"reason")
+    return (run, reason) if isinstance(run, str) and isinstance(reason, str) else None
 
 
 def summary(state: StateFolder, manifest: Manifest) -> Snapshot:

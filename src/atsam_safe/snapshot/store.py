@@ -147,7 +147,32 @@ class SnapshotStore:
             run = self.manifest(newest).run_id
         except manifests.ManifestError:
             return newest  # of what cannot be read nothing is claimed
-        return None if self._files.exists(f"/history/{run}.log") else newest
+        return None if self._is_put_away(run) else newest
+
+    def lost(self) -> Manifest | None:
+        """The newest snapshot, if its run was never put away; asked where no journal lies, it says that one is missing.
+
+        Not said of a snapshot that no run took, nor where the run before has no mark either (then it is the marks that are gone), nor of a
+        manifest that cannot be used (``damaged`` tells of it). The usual answer costs a few lines of one file.
+        """
+        runs = (manifests.origin(self.state, name) for name in reversed(self.identifiers()))
+        taken = (None if run is None else run[0] for run in runs)
+        newest = next(taken, None)
+        if newest is None or manifests.RUN_ID.match(newest) is None or self._is_put_away(newest):
+            return None
+        before = next((run for run in taken if run is not None and run != newest and manifests.RUN_ID.match(run)), None)
+        if before is not None and not self._is_put_away(before):
+            return None
+        try:
+            manifest = self.manifest(max(self.identifiers()))
+        except manifests.ManifestUnreadableError:
+            raise
+        except manifests.ManifestError:
+            return None
+        return manifest if manifest.run_id == newest else None
+
+    def _is_put_away(self, run: str) -> bool:
+        return self._files.exists(f"/history/{run}.log")
 
     # --- creating -------------------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,15 @@ from atsam_safe.snapshot import beyond
 from atsam_safe.snapshot.model import no_progress
 from atsam_safe.snapshot.scope import list_scope
 from atsam_safe.snapshot.store import SnapshotStore
-from atsam_safe.transaction.journal import JOURNAL, Journal, JournalDamagedError, journal_damaged, read_journal
+from atsam_safe.transaction.journal import (
+    JOURNAL,
+    Journal,
+    JournalDamagedError,
+    begun,
+    journal_damaged,
+    journal_missing,
+    read_journal,
+)
 from atsam_safe.transaction.lock import RunLock
 from atsam_safe.transaction.model import RunOptions, TransactionResult, VerificationOutcome
 from atsam_safe.transaction.records import Ended, Staged
@@ -55,8 +63,11 @@ def _locked(state: StateFolder, command: str, lock: RunLock | None) -> Iterator[
 
 
 def interrupted(state: StateFolder) -> Problem | None:
-    """The problem ``state.interrupted-run`` when an unfinished run's journal lies there; reads only. Raises ``JournalDamagedError``."""
-    decision = decide(_records(state))
+    """The problem ``state.interrupted-run`` when an unfinished run's journal lies there, or lay; reads only.
+
+    Raises ``JournalDamagedError``.
+    """
+    decision = begun(state)
     if decision.action == "nothing-to-do":
         return None
     params = {"run": decision.run_id or "?", "command": decision.command or "?", "snapshot": decision.snapshot or "—"}
@@ -180,7 +191,7 @@ def recover(
 def _likely(state: StateFolder) -> str | None:
     """The snapshot to go back to, looked up while looking is possible: what is told when, later, nothing can be opened any more."""
     with contextlib.suppress(AtsamSafeError):
-        named = decide(_records(state)).snapshot
+        named = begun(state).snapshot
         if named is not None:
             return named
     store = SnapshotStore(state)
@@ -197,10 +208,9 @@ def _recover(run: Run) -> TransactionResult:
         reading = read_journal(state)
     except JournalDamagedError:
         return _put_away_damaged(run)
-    decision = decide(None if reading is None else reading.records)
-    if reading is None or decision.action == "nothing-to-do":
-        run.clear_leftovers()
-        return run.result("nothing-to-do")
+    if reading is None:
+        return _without_journal(run)
+    decision = decide(reading.records)
     # a run whose very first record is lost may have come to anything; one whose records end before its first change changed nothing else
     if decision.action == "discard" and not (run.is_proven_before() if decision.run_id is None else not run.touched()):
         raise journal_damaged(state, JOURNAL, str(len(reading.records) + 1), reading.records)
@@ -218,6 +228,20 @@ def _recover(run: Run) -> TransactionResult:
     run.end_journal()
     run.clear_leftovers()
     return run.result(decision.outcome)
+
+
+def _without_journal(run: Run) -> TransactionResult:
+    """Nothing to do; unless it is only the journal that is missing. Then what the workstation is decides, and it is not touched."""
+    lost = run.store.lost()
+    if lost is None:
+        run.clear_leftovers()
+        return run.result("nothing-to-do")
+    if not run.is_proven_before():
+        raise journal_missing(run.state, lost)
+    run.id = lost.run_id
+    run.end_unended()
+    run.clear_leftovers()
+    return run.result("rolled-back")
 
 
 def _put_away_damaged(run: Run) -> TransactionResult:

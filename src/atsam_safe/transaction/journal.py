@@ -24,6 +24,7 @@ import msgspec
 from atsam_safe.snapshot.batch import by_hand, script_in
 from atsam_safe.snapshot.store import SnapshotStore
 from atsam_safe.transaction.records import Begin, Record, Snapshotted
+from atsam_safe.transaction.recovery import Decision, decide
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import failure, printable
 from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, WorkstationError
@@ -31,6 +32,7 @@ from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, Workst
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from atsam_safe.snapshot.model import Manifest
     from atsam_safe.snapshot.state import StateFolder
 
 JOURNAL = "/run/journal.log"
@@ -122,6 +124,24 @@ def read_journal(state: StateFolder, place: str = JOURNAL) -> Reading | None:
         if error.problems[0].ref in {"volume.not-a-file", "volume.link-in-the-way", "volume.too-large"}:
             raise journal_damaged(state, place, "1", ()) from error
         raise
+
+
+def begun(state: StateFolder) -> Decision:
+    """What is to be done about an unfinished run; reads only. Raises ``JournalDamagedError``.
+
+    No journal and a newest snapshot whose run was never put away: the journal is missing, and nobody knows what that run came to.
+    """
+    reading = read_journal(state)
+    lost = SnapshotStore(state).lost() if reading is None else None
+    if lost is None:
+        return decide(None if reading is None else reading.records)
+    return Decision(action="restore", run_id=lost.run_id, command=lost.reason, snapshot=lost.id, digest=lost.digest, outcome="rolled-back")
+
+
+def journal_missing(state: StateFolder, lost: Manifest) -> JournalDamagedError:
+    """The refusal for a run whose journal is not there, while the workstation is not as that run found it."""
+    (problem,) = journal_damaged(state, JOURNAL, "—", (Snapshotted(snapshot=lost.id, digest=lost.digest),)).problems
+    return JournalDamagedError(msgspec.structs.replace(problem, told="state.journal-damaged.missing"))
 
 
 def journal_damaged(state: StateFolder, place: str, line: str, records: Sequence[Record]) -> JournalDamagedError:

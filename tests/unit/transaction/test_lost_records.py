@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from atsam_safe.snapshot import SnapshotStore, open_state
-from atsam_safe.transaction import recover
+from atsam_safe.snapshot import KeepPolicy, SnapshotStore, open_state
+from atsam_safe.transaction import prune, recover
+from atsam_safe.transaction.executor import interrupted
 from atsam_safe.transaction.journal import JournalDamagedError, read_journal
 from atsam_safe.transaction.records import Snapshotted
 from atsam_safe.volume import Volume, primitives
-from unit.transaction.test_kills import copy_of, digest, install, killed_at, prepared
+from atsam_safe.words.model import InterruptedRunError
+from unit.transaction.test_kills import PLAN, copy_of, digest, install, killed_at, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-JOURNAL = "Library/Application Support/atsam-safe/run/journal.log"
+STATE = "Library/Application Support/atsam-safe"
+JOURNAL = f"{STATE}/run/journal.log"
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "zeros": lambda content: bytes(len(content)),
     "nothing": lambda _content: b"",
@@ -82,6 +86,71 @@ def test_brought_back_by_hand_it_is_put_away(half_done: tuple[Path, str], tmp_pa
         assert recover(state, volume).outcome == "nothing-to-do"
         assert SnapshotStore(state).check().problems == ()
     assert install(root) == "committed"
+
+
+def without_journal(half_done: tuple[Path, str], tmp_path: Path) -> Path:
+    root = copy_of(half_done[0], tmp_path, 0)
+    (root / JOURNAL).unlink()
+    return root
+
+
+def test_a_half_done_run_whose_journal_is_missing_is_not_nothing_to_do(half_done: tuple[Path, str], tmp_path: Path) -> None:
+    """It was: recovery ended 0 on a workstation in between, and the next run took that for the state before."""
+    root = without_journal(half_done, tmp_path)
+    found = digest(root)
+    with open_state(root) as state, Volume(root) as volume:
+        newest = max(SnapshotStore(state).identifiers())
+        problem = interrupted(state)
+        assert problem is not None
+        assert (problem.ref, problem.params["command"], problem.params["snapshot"]) == ("state.interrupted-run", "install", newest)
+        with pytest.raises(InterruptedRunError):
+            prune(state, KeepPolicy(count=1))
+        with pytest.raises(JournalDamagedError) as caught:
+            recover(state, volume)
+    (told,) = caught.value.problems
+    assert (told.ref, told.told, told.params["snapshot"]) == ("state.journal-damaged", "state.journal-damaged.missing", newest)
+    assert digest(root) == found
+    subprocess.run(["/bin/sh", "-c", told.params["by_hand"]], check=True, capture_output=True)
+    assert digest(root) == half_done[1]
+    with open_state(root) as state, Volume(root) as volume:
+        assert recover(state, volume).outcome == "rolled-back"
+        assert recover(state, volume).outcome == "nothing-to-do"
+        assert interrupted(state) is None
+    assert install(root) == "committed"
+
+
+def marks_gone(root: Path) -> None:
+    for mark in (root / STATE / "history").iterdir():
+        mark.unlink()
+
+
+def by_hand(root: Path) -> None:
+    with open_state(root) as state, Volume(root) as volume:
+        SnapshotStore(state).create(volume, PLAN.scope, label="by hand", run_id="by hand", reason="by hand")
+
+
+def damaged_list(root: Path) -> None:
+    manifest = max((root / STATE / "snapshots").iterdir()) / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"run_id": "2', b'"run_id": "1', 1))
+
+
+def exported(root: Path) -> None:
+    """A copy in the store's place is a store."""
+    with open_state(root) as state:
+        copy = SnapshotStore(state).export(max(SnapshotStore(state).identifiers()), root.parent / "copy")
+    shutil.rmtree(root / STATE)
+    shutil.move(copy, root / STATE)
+
+
+@pytest.mark.parametrize("happened", [lambda _: None, by_hand, marks_gone, damaged_list, exported])
+def test_what_was_never_interrupted_is_not_told_as_a_missing_journal(tmp_path: Path, happened: Callable[[Path], None]) -> None:
+    root, _ = prepared(tmp_path, install, install)
+    happened(root)
+    found = digest(root)
+    with open_state(root) as state, Volume(root) as volume:
+        assert interrupted(state) is None
+        assert recover(state, volume).outcome == "nothing-to-do"
+    assert digest(root) == found
 
 
 @pytest.mark.parametrize("kind", ["zeros", "nothing", "cut in its first record"])

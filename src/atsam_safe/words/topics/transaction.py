@@ -57,6 +57,17 @@ REFERENCES: Final = (
         next=N_("Have the workstation looked at before anything else. The state before can be brought back with: {by_hand}"),
     ),
     Reference(
+        ref="state.journal-damaged.missing",
+        what=N_("The record of the last run is missing ({path}), and the workstation is not as that run found it."),
+        why=N_(
+            "Nobody can tell what that run came to, so nothing is guessed. The snapshot of the state before ({snapshot}) lies in {place}."
+        ),
+        next=N_(
+            "Have the workstation looked at before anything else. The state before can be brought back with: {by_hand} "
+            "Then run “atsam-safe recover”."
+        ),
+    ),
+    Reference(
         ref="state.residue",
         what=N_("Something that had to go is still there (paths: {count}): {paths}."),
         why=N_("What an old version leaves behind disturbs the new one. The run is undone."),
