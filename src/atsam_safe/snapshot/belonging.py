@@ -28,8 +28,6 @@ from atsam_safe.words.model import Problem, RefusedError, WorkstationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from atsam_safe.snapshot.state import StateFolder
-
 OWN = "/workstation"
 MARK = "elsewhere"
 MARK_LIMIT = 20_000
@@ -61,8 +59,8 @@ def require_unclaimed(root: Path) -> None:
         raise _elsewhere(root, mark.place)
 
 
-def require_own(state: StateFolder, root: Path, *, create: bool) -> None:
-    """Refuse a state folder elsewhere that belongs to another workstation; with ``create``, make a new one known to ``root``.
+def require_own(files: Volume, root: Path, *, create: bool) -> None:
+    """Refuse a state folder elsewhere (``files``) that belongs to another workstation; with ``create``, make a new one known to ``root``.
 
     Raises ``state.other-workstation``, and ``state.elsewhere`` when this workstation's state lies in a third place.
     """
@@ -70,21 +68,21 @@ def require_own(state: StateFolder, root: Path, *, create: bool) -> None:
         raise _elsewhere(root, default_state_path(root))
     with Volume(root) as volume:
         mark = _mark_of(volume)
-        number = _number_of(state)
+        number = _number_of(files)
         if mark is not None and mark.number == number:
-            if create and mark.place != str(state.path):
-                _write_mark(volume, root, state, number)
+            if create and mark.place != str(files.root):
+                _write_mark(volume, root, files, number)
             return
-        if not _fresh(state):
-            shown = printable(str(state.path))
+        if not _fresh(files):
+            shown = printable(str(files.root))
             raise RefusedError(Problem(ref="state.other-workstation", params={"path": shown}, evidence={"path": shown}))
         if mark is not None:
             raise _elsewhere(root, mark.place)
         if create:
             if number is None:
                 number = os.urandom(16).hex()
-                state.files.write_file_durably(OWN, f"atsam-safe workstation {number}\n".encode("ascii"), _SECRET)
-            _write_mark(volume, root, state, number)
+                files.write_file_durably(OWN, f"atsam-safe workstation {number}\n".encode("ascii"), _SECRET)
+            _write_mark(volume, root, files, number)
 
 
 def _mark_of(volume: Volume) -> Mark | None:
@@ -100,21 +98,20 @@ def _mark_of(volume: Volume) -> Mark | None:
     return None if match is None else Mark(number=match[1], place=match[2])
 
 
-def _number_of(state: StateFolder) -> str | None:
-    entry = state.files.lstat(OWN)
+def _number_of(files: Volume) -> str | None:
+    entry = files.lstat(OWN)
     if entry is None or entry.kind != "file" or entry.size > MARK_LIMIT:
         return None
-    match = _OWN_LINE.match(os.fsdecode(state.files.read_bytes(OWN, MARK_LIMIT)))
+    match = _OWN_LINE.match(os.fsdecode(files.read_bytes(OWN, MARK_LIMIT)))
     return None if match is None else match[1]
 
 
-def _fresh(state: StateFolder) -> bool:
+def _fresh(files: Volume) -> bool:
     """True when nothing was ever kept or begun in it: it belongs to nobody yet."""
-    files = state.files
     return not files.list_directory("/snapshots") and not files.list_directory("/history") and not files.exists(f"/{JOURNAL}")
 
 
-def _write_mark(volume: Volume, root: Path, state: StateFolder, number: str) -> None:
+def _write_mark(volume: Volume, root: Path, files: Volume, number: str) -> None:
     place = place_inside()
     if primitives.IS_WINDOWS:
         from atsam_safe.volume.private_place import make_private_folder  # noqa: PLC0415 - Windows alone
@@ -123,7 +120,7 @@ def _write_mark(volume: Volume, root: Path, state: StateFolder, number: str) -> 
     else:
         volume.make_directories(place.rsplit("/", 1)[0], Metadata(mode=0o755))
         volume.make_directory(place, Metadata(mode=0o700))
-    text = f"atsam-safe workstation {number}\n{state.path}\n"
+    text = f"atsam-safe workstation {number}\n{files.root}\n"
     volume.write_file_durably(f"{place}/{MARK}", os.fsencode(text), _SECRET)
 
 

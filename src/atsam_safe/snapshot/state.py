@@ -18,8 +18,8 @@ from atsam_safe.snapshot.belonging import is_no_workstation, require_own, requir
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import failure, printable
 from atsam_safe.volume.model import Metadata
-from atsam_safe.volume.reading import is_temporary
 from atsam_safe.volume.state_place import DEFAULT_PLACE, JOURNAL, default_state_path
+from atsam_safe.volume.temporary import is_temporary
 from atsam_safe.volume.volume import Volume
 from atsam_safe.words.model import PrivilegesError, Problem, RefusedError, WorkstationError
 
@@ -85,7 +85,7 @@ def open_state(root: Path, state_dir: Path | None = None, *, create: bool = True
     try:
         _check_or_write_format(state, create=create)
         if state_dir is not None and not is_no_workstation(root):
-            require_own(state, root, create=create)
+            require_own(state.files, root, create=create)
     except BaseException:
         state.close()
         raise

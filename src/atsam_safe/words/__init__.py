@@ -1,8 +1,9 @@
 """Every sentence a person reads, in French and English, from one catalogue."""
 
+from atsam_safe.words.language import LANGUAGES, Language, resolve_language
 from atsam_safe.words.model import AtsamSafeError, Explained, Problem, WordsMissingError
 from atsam_safe.words.reference import N_, Reference
-from atsam_safe.words.translate import LANGUAGES, Language, explain, phrase, resolve_language
+from atsam_safe.words.translate import explain, phrase
 
 __all__ = [
     "LANGUAGES",

@@ -17,10 +17,12 @@ from atsam_safe.words import LANGUAGES, N_, Problem, WordsMissingError, explain,
 from atsam_safe.words import french as french_module
 from atsam_safe.words.french import DIGEST_CONTEXT, DIGEST_MESSAGE
 from atsam_safe.words.po import parse_po
-from atsam_safe.words.translate import Language, translate
+from atsam_safe.words.translate import translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from atsam_safe.words.language import Language
 
 Files = dict[str, bytes | None]
 

@@ -28,7 +28,7 @@ from atsam_safe.workstation.windows.steps import apply_step, install_package
 from lab.windows.fake import FakeRunner, FakeWindows
 
 if TYPE_CHECKING:
-    from atsam_safe.words.translate import Language
+    from atsam_safe.words.language import Language
 
 LOGS = Path(__file__).resolve().parents[2] / "fixtures/windows"
 CODE = "{82AB7DB2-140E-4166-A04E-1FD805EE0A74}"
