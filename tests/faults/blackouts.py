@@ -18,8 +18,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.snapshot import KeepPolicy, SnapshotStore, open_state
-from atsam_safe.transaction import prune, recover, rollback, run_transaction
+from atsam_safe.snapshot import SnapshotStore, open_state
+from atsam_safe.transaction import recover, run_transaction
 from atsam_safe.volume import Volume, primitives
 from atsam_safe.volume.errors import failure
 from atsam_safe.words.model import AtsamSafeError
@@ -27,13 +27,13 @@ from faults.fingerprint import HOLDER, STATE_FOLDER, Fingerprint, differences
 from faults.fingerprint import fingerprint as whole_fingerprint
 from faults.power import MODELS, WAYS, Model, Recorder, Recording, Way, crash, materialise
 from faults.store_eyes import Kept
-from lab.heart import NoPackages, PlainWorkstation, install_plan, lay_out
+from lab.heart import NoPackages, PlainWorkstation, lay_out
+from lab.heart_runs import PLAN, failing_install, go_back, install, mend, throw_away
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PLAN: Final = install_plan()
 RECORD_SYNC: Final = "transaction/journal.Journal.append+"
 # syncs whose absence no crash state can show, and why
 HARMLESS: Final = {
@@ -57,42 +57,6 @@ def fingerprint(root: Path) -> Fingerprint:
 
 class PulledError(BaseException):
     """The plug, for the lay-out of interrupted runs."""
-
-
-def install(root: Path) -> str:
-    """A run that goes through."""
-    with open_state(root) as state:
-        return run_transaction(PLAN, workstation=PlainWorkstation(root), packages=NoPackages(), state=state).outcome
-
-
-def failing_install(root: Path) -> str:
-    """A run that fails in its last step and goes back."""
-
-    def fail(number: int) -> None:
-        if number == 4:
-            raise RuntimeError
-
-    with open_state(root) as state:
-        return run_transaction(PLAN, workstation=PlainWorkstation(root, fail), packages=NoPackages(), state=state).outcome
-
-
-def go_back(root: Path) -> str:
-    """A rollback to the last snapshot."""
-    with open_state(root) as state, Volume(root) as volume:
-        return rollback(state, volume).outcome
-
-
-def throw_away(root: Path) -> str:
-    """Pruning down to one."""
-    with open_state(root) as state:
-        prune(state, KeepPolicy(count=1))
-    return "committed"
-
-
-def mend(root: Path) -> str:
-    """A recovery."""
-    with open_state(root) as state, Volume(root) as volume:
-        return recover(state, volume).outcome
 
 
 def half_installed(root: Path) -> str:

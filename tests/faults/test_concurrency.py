@@ -18,9 +18,9 @@ from atsam_safe.transaction import prune, recover, rollback, run_transaction
 from atsam_safe.transaction.lock import RunLock
 from atsam_safe.volume import Volume
 from atsam_safe.words.model import AtsamSafeError, BusyError
-from faults.blackouts import PLAN, go_back, install, mend, throw_away
 from faults.fingerprint import STATE_FOLDER, fingerprint
 from lab.heart import NoPackages, PlainWorkstation, lay_out
+from lab.heart_runs import PLAN, go_back, install, mend, throw_away
 
 if TYPE_CHECKING:
     from collections.abc import Callable

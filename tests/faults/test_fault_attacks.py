@@ -20,9 +20,9 @@ from atsam_safe.snapshot import open_state
 from atsam_safe.transaction import recover, rollback, run_transaction
 from atsam_safe.volume import Volume
 from atsam_safe.words.model import AtsamSafeError, RefusedError
-from faults.blackouts import PLAN
 from faults.fingerprint import STATE_FOLDER, fingerprint
 from lab.heart import FOLDER, NoPackages, PlainWorkstation, lay_out
+from lab.heart_runs import PLAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,9 +16,10 @@ from atsam_safe.transaction import recover, rollback
 from atsam_safe.volume import Volume
 from atsam_safe.words.model import AtsamSafeError
 from faults.blackouts import fingerprint as timeless
-from faults.blackouts import go_back, half_installed, install
+from faults.blackouts import half_installed
 from faults.fingerprint import STATE_FOLDER, Fingerprint, fingerprint
 from lab.heart import lay_out
+from lab.heart_runs import go_back, install
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,6 @@ import pytest
 
 from atsam_safe.snapshot import open_state
 from atsam_safe.transaction import VerificationOutcome, run_transaction
-from faults.blackouts import PLAN
 from faults.fingerprint import differences, fingerprint
 from faults.hostile import Makers, billed, product
 from lab.atsam import GALSS, IDENTIFIERS, Sabotage, component_items
@@ -17,6 +16,7 @@ from lab.authority import Authority
 from lab.catalogue import write_test_manifests
 from lab.heart import FOLDER, NoPackages, PlainWorkstation
 from lab.heart import lay_out as lay_out_small
+from lab.heart_runs import PLAN
 from lab.items import directory, file, symlink
 from lab.stage import Stage, contradicting_galss
 from lab.workstation import add_receipt, fsv, lay_out, medistory

@@ -11,14 +11,12 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-import msgspec
-
 from atsam_safe.packages.background import WORTHWHILE, Background
 from atsam_safe.packages.content import walk
 from atsam_safe.packages.declared import require_declared
 from atsam_safe.packages.errors import PackageError, damaged, shown_name
 from atsam_safe.packages.limits import BUFFER
-from atsam_safe.packages.model import PayloadKind
+from atsam_safe.packages.model import PayloadEntry
 from atsam_safe.volume.early import EarlyWriting
 from atsam_safe.words.model import Problem, WorkstationError
 
@@ -31,21 +29,12 @@ BILL: Final = "Bom"
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
-class StagedEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One path to install. ``path`` is its absolute destination; ``staged_name`` the file in the staging folder that holds its content.
+class StagedEntry(PayloadEntry, frozen=True, kw_only=True):
+    """One path to install: ``path`` is its absolute destination, ``staged_name`` the file in the staging folder that holds its content.
 
-    ``mode`` has no set-id bits. ``link`` is a link's target as stored. ``checksum`` is the POSIX cksum.
+    ``mode`` has no set-id bits.
     """
 
-    path: str
-    kind: PayloadKind
-    mode: int
-    uid: int
-    gid: int
-    size: int = 0
-    mtime: int = 0
-    link: str | None = None
-    checksum: int | None = None
     staged_name: str | None = None
 
 

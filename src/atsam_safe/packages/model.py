@@ -16,7 +16,10 @@ PayloadKind = Literal["file", "directory", "symlink"]
 
 
 class PayloadEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One member of a payload at its absolute destination (install location applied, AppleDouble members left out)."""
+    """One member of a payload at its absolute destination (install location applied, AppleDouble members left out).
+
+    ``link`` is a link's target as stored, ``checksum`` the POSIX cksum.
+    """
 
     path: str
     kind: PayloadKind

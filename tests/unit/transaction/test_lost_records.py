@@ -17,7 +17,7 @@ from atsam_safe.transaction.journal import JournalDamagedError, read_journal
 from atsam_safe.transaction.records import Snapshotted
 from atsam_safe.volume import Volume, primitives
 from atsam_safe.words.model import InterruptedRunError
-from unit.transaction.test_kills import PLAN, copy_of, digest, install, killed_at, prepared
+from lab.heart_runs import PLAN, copy_of, digest, install, killed_at, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
