@@ -1,6 +1,7 @@
 """What the ladder is asked to look at, made from the catalogue and what is known of the workstation: middleware, pins, files. Pure.
 
-``facts`` may be ``None`` on a system that has no observer: then the chain is judged without knowing which release is installed.
+``facts`` may be ``None`` on a system that has no observer: then the chain is judged without knowing which release is installed. What is
+installed is not recognised here a second time: the same components and the same software as everywhere else are told (``Installed``).
 """
 
 from __future__ import annotations
@@ -38,6 +39,16 @@ _SANTESOCIAL_PLACE: Final = r"%ALLUSERSPROFILE%\santesocial"
 
 _VAULT: Final = "coffre"
 _LINUX_CACHE: Final = "/etc/opt/santesocial/CPS/cache"
+
+
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """What is installed as far as the card is concerned, told by whoever recognises it for the whole program.
+
+    ``versions``: the components that are there (``None``: version not known). ``galss_users``: other software that goes through GALSS.
+    """
+
+    versions: dict[str, str | None] = {}
+    galss_users: tuple[str, ...] = ()
 
 
 class LadderRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,34 +98,6 @@ def choose_middleware(rules: Sequence[MiddlewareRule], family: Family, hardware:
     ours = [rule for rule in rules if rule.family == family and rule.component is not None and rule.certainty != "inferred"]
     fitting = [rule for rule in ours if hardware is None or not rule.architectures or hardware in rule.architectures]
     return next(iter(fitting or ours), None)
-
-
-def installed_version(component: Component | None, facts: Facts | None) -> str | None:
-    """The version of a component as its current receipt (macOS) or its product (Windows) says; ``None`` when it is not installed."""
-    if component is None or facts is None:
-        return None
-    for rule in component.receipts:
-        receipt = facts.receipt(rule.id) if rule.current and rule.match == "exact" else None
-        if receipt is not None and receipt.version is not None:
-            return receipt.version
-    codes = {code.upper() for rule in component.products for code in rule.product_codes}
-    for release in component.releases:
-        codes.update(code.upper() for code in release.product_codes)
-    return next((product.version for product in facts.products or () if product.code.upper() in codes), None)
-
-
-def galss_is_needed(catalogue: Catalogue, facts: Facts | None) -> bool:
-    """True when GALSS is installed, or software that goes through it."""
-    if facts is None:
-        return False
-    if installed_version(catalogue.component(GALSS), facts) is not None:
-        return True
-    return any(
-        facts.receipt(identifier) is not None
-        for dependent in catalogue.dependents
-        if GALSS in dependent.uses
-        for identifier in dependent.receipts
-    )
 
 
 def windows_place(path: str, folders: Mapping[str, str]) -> str | None:
@@ -185,10 +168,12 @@ def ladder_request(
     circumstances: Circumstances,
     *,
     facts: Facts | None = None,
+    installed: Installed | None = None,
     hardware: str | None = None,
     root: Path | None = None,
 ) -> LadderRequest:
     """What the ladder has to look at on this workstation. ``root``: another volume, whose files alone can be seen."""
+    there = installed or Installed()
     place = root or Path("/")
     machine = facts.os.hardware if facts is not None and facts.os.hardware is not None else hardware
     rule = choose_middleware(catalogue.middlewares, family, machine)
@@ -196,7 +181,6 @@ def ladder_request(
     owners = [component] if component is not None else []
     processes = facts.processes if facts is not None and facts.processes is not None else ()
     folders = facts.folders if facts is not None and family == "windows" else {}
-    extension = facts is not None and installed_version(catalogue.component(CPS_GESTION), facts) is not None
     return LadderRequest(
         family=family,
         rules=catalogue.cards,
@@ -204,15 +188,15 @@ def ladder_request(
         root=place,
         live=root is None,
         middleware=rule,
-        package=installed_version(component, facts),
+        package=there.versions.get(component.id) if component is not None else None,
         others=tuple(other for other in known_middlewares(catalogue.middlewares, family) if other is not rule),
         pins=component.certificates if component is not None else (),
         authority_folders=_folders(owners, place, family, folders, cache=False),
         caches=_folders(owners, place, family, folders, cache=True),
         galss_ini=_galss_ini(catalogue, place, family, folders),
-        galss_needed=galss_is_needed(catalogue, facts),
+        galss_needed=GALSS in there.versions or bool(there.galss_users),
         homes=tuple(home.path for home in facts.homes) if facts is not None else (),
-        extension_installed=extension,
+        extension_installed=CPS_GESTION in there.versions,
         extensions=facts.token_extensions if facts is not None else None,
         programs=tuple(sorted({name(process.path) if family == "windows" else Path(process.path).name for process in processes})),
         system_folders=folders,

@@ -206,6 +206,9 @@ def _dependent(dependent: Dependent, place: Place, known: _Known) -> Iterator[Fo
     for at, used in enumerate(dependent.uses):
         if used not in known.components:
             yield _dangling("dependents.toml", (*place, "uses", at), used)
+    for at, used in enumerate(dependent.serial_only):
+        if used not in dependent.uses:
+            yield _dangling("dependents.toml", (*place, "serial_only", at), used)
     if "windows" in dependent.families:
         return
     for field in ("paths", "shares", "owns"):

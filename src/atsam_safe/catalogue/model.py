@@ -358,7 +358,8 @@ class Bundle(Statement, frozen=True, kw_only=True):
 class Dependent(Statement, frozen=True, kw_only=True):
     """Other vendors' software that uses the components, or that lives beside them and must never be touched.
 
-    ``uses``: component ids it depends on. ``shares``: paths it shares with components.
+    ``uses``: component ids it depends on; ``serial_only``: those of them it does without when the readers are USB ones.
+    ``shares``: paths it shares with components.
     ``never_touch``: remote control, databases, record software: not a target in any circumstance.
     """
 
@@ -371,6 +372,7 @@ class Dependent(Statement, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     product_names: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    serial_only: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
     owns: tuple[str, ...] = ()
     never_touch: bool = False

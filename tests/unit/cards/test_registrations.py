@@ -15,9 +15,9 @@ from atsam_safe.cards.desktop import (
     native_messaging_macos,
     token_extension_macos,
 )
-from atsam_safe.cards.request import Circumstances, choose_middleware, ladder_request
+from atsam_safe.cards.request import Circumstances, Installed, choose_middleware, ladder_request
 from atsam_safe.catalogue.load import load_catalogue
-from atsam_safe.facts.model import Facts, OperatingSystem, Receipt, TokenExtensionFact
+from atsam_safe.facts.model import Facts, OperatingSystem, TokenExtensionFact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,12 +182,10 @@ def test_a_program_that_browsers_start_for_the_card_and_that_is_gone_is_said(tmp
 
 def test_a_request_from_the_catalogue_and_the_facts(tmp_path: Path) -> None:
     catalogue = load_catalogue()
-    receipts = (
-        Receipt(identifier="fr.asipsante.pkg.cryptolibCPS", version="5.2.1"),
-        Receipt(identifier="fr.sesamvitale.galss.pkg", version="3.43.02"),
+    facts = Facts(adapter="lab", os=OperatingSystem(family="macos", hardware="arm64"))
+    request = ladder_request(
+        catalogue, "macos", Circumstances(), facts=facts, installed=Installed(versions={"cryptolib": "5.2.1", "galss": None}), root=tmp_path
     )
-    facts = Facts(adapter="lab", os=OperatingSystem(family="macos", hardware="arm64"), receipts=receipts)
-    request = ladder_request(catalogue, "macos", Circumstances(), facts=facts, root=tmp_path)
     assert request.middleware is not None
     assert (request.middleware.path, request.package, request.hardware) == (MODULE, "5.2.1", "arm64")
     assert (request.galss_ini, request.galss_needed) == (tmp_path / "Library/Preferences/galss.ini", True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from atsam_safe.cards.observe import run_ladder
-from atsam_safe.cards.request import Circumstances, LadderRequest, ladder_request
+from atsam_safe.cards.request import GALSS, Circumstances, Installed, LadderRequest, ladder_request
 from atsam_safe.cards.titles import RUNG_TITLES
 from atsam_safe.cli.card_changes import Realigning, clear_caches, inside_of
 from atsam_safe.cli.card_live import follow, follow_ladder
@@ -20,6 +20,7 @@ from atsam_safe.cli.world import catalogue_of
 from atsam_safe.report.json_form import problem_value
 from atsam_safe.report.result import OK, UNFIT, CommandResult, origin_of
 from atsam_safe.snapshot.state import open_state
+from atsam_safe.verify.assessment import assess
 from atsam_safe.words.model import AtsamSafeError, Problem, UsageError
 from atsam_safe.words.translate import explain, phrase
 
@@ -49,6 +50,19 @@ def run(session: Session, *, action: str, **arguments: Any) -> CommandResult:  #
     return actions[action](session, catalogue, **arguments)
 
 
+def installed_on(facts: Facts, catalogue: Catalogue) -> Installed:
+    """What the card has to do with, as ``status`` recognises it: a component by every sign of it, other software by more than a receipt.
+
+    Software that needs GALSS with serial readers only (``serial_only``) does not miss its configuration where there is no GALSS.
+    """
+    assessment = assess(facts, catalogue)
+    users = {dependent.id for dependent in catalogue.dependents if GALSS in dependent.uses and GALSS not in dependent.serial_only}
+    return Installed(
+        versions={state.component: state.version for state in assessment.components if state.state != "absent"},
+        galss_users=tuple(state.dependent for state in assessment.dependents if state.dependent in users),
+    )
+
+
 def request_of(session: Session, catalogue: Catalogue, circumstances: Circumstances, facts: Facts | None = None) -> LadderRequest:
     """The ladder request for the workstation that the options name: this computer, or the volume given with ``--root``."""
     if session.options.facts is not None:
@@ -56,7 +70,8 @@ def request_of(session: Session, catalogue: Catalogue, circumstances: Circumstan
     root = None if session.options.root is None else Path(session.options.root).absolute()
     family: Family = "macos" if root is not None else _FAMILIES.get(platform.system(), "linux")
     hardware = None if root is not None else _HARDWARE.get(platform.machine())
-    request = ladder_request(catalogue, family, circumstances, facts=facts, hardware=hardware, root=root)
+    installed = None if facts is None else installed_on(facts, catalogue)
+    request = ladder_request(catalogue, family, circumstances, facts=facts, installed=installed, hardware=hardware, root=root)
     if request.galss_ini is None:
         return request
     kept = snapshot_with(session, request.galss_ini, inside_of(request.galss_ini, request.root))
