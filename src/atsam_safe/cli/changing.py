@@ -63,7 +63,6 @@ class Changing:
         self.workstation: Workstation = (open_workstation or session.open_workstation)(session.options.root)
         require_rights(self.workstation)
         self.root = Path(self.workstation.volume.root)
-        self.recovered: TransactionResult | None = None
 
     @property
     def _state_dir(self) -> Path | None:
@@ -122,10 +121,11 @@ class Changing:
             load_for_change(self.workstation)
             self.session.notify(self.session.say(N_("An earlier run was interrupted: it is brought to its end first.")))
             with self.progress() as progress:
-                self.recovered = recover(state, self.workstation.volume, system=self.workstation, progress=progress)
-        if self.recovered.exit_code == 0:
+                recovered = recover(state, self.workstation.volume, system=self.workstation, progress=progress)
+        if recovered.exit_code == 0:
+            self.session.recovered = transaction_value(recovered, self.state_place, None, self.session.language)
             return None
-        return self.answer(self.recovered)
+        return self.answer(recovered)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -192,8 +192,6 @@ class Changing:
     ) -> CommandResult:
         """The answer after a run. ``facts``: as observed last, for the words of the verification."""
         value = transaction_value(result, self.state_place, facts, self.session.language)
-        if self.recovered is not None and result is not self.recovered:
-            value["recovered"] = transaction_value(self.recovered, self.state_place, None, self.session.language)
         problems = result.problems
         if result.signal is not None:
             problems = (Problem(ref="run.interrupted-by-user"), *problems)

@@ -52,6 +52,8 @@ def run(arguments: Sequence[str], open_workstation: Callable[[str | None], Works
     result = guarded(name if name in BY_NAME else "", lambda: _run(session, rest))
     if result.catalogue is None and session.catalogue is not None:
         result = msgspec.structs.replace(result, catalogue=session.catalogue)
+    if session.recovered is not None:
+        result = importlib.import_module("atsam_safe.report.recovered").with_recovered(result, session.recovered)
     return _answer(session, result)
 
 

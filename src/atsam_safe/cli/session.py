@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from atsam_safe.report import progress
 from atsam_safe.words.translate import phrase
@@ -30,6 +30,8 @@ class Session:
         self.language = language
         # Known as soon as a catalogue is loaded, so that even a refusal or a crash after that names the one that decided.
         self.catalogue: CatalogueOrigin | None = None
+        # The interrupted run that was brought to its end before the command's own work: told whatever becomes of the command.
+        self.recovered: dict[str, Any] | None = None
 
     def progress(self) -> progress.Progress:
         """A progress display that suits who is reading standard error."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from atsam_safe.report import plain
 from atsam_safe.report.blocks import Block, Heading, Line, Verbatim, Verdict
+from atsam_safe.report.recovered import HEADLINES, is_brought_back, own_data, recovered_blocks
 from atsam_safe.report.views.common import problems
 from atsam_safe.words.reference import N_
 from atsam_safe.words.translate import phrase
@@ -85,7 +86,7 @@ def blocks(result: CommandResult, language: Language) -> list[Block]:
     if result.command == "completion" and result.data:
         return _completion(result, language)
     # without data there is nothing to view: a refusal before anything was read, or a report that could not be worded
-    shown = _view_of(result)(result, language) if result.data else []
+    shown = _view_of(result)(result, language) if own_data(result) else []
     if shown and result.command in _BARE:
         return shown
     if not shown:
@@ -95,7 +96,7 @@ def blocks(result: CommandResult, language: Language) -> list[Block]:
             shown += [Heading(phrase(N_("Good to know"), language)), *problems(result.notices, language, "warning")]
     if "help" in result.data:
         shown += [Line(""), Verbatim(result.data["help"])]
-    return [*_catalogue_banner(result, language), *shown]
+    return [*_catalogue_banner(result, language), *recovered_blocks(result, language), *shown]
 
 
 def _completion(result: CommandResult, language: Language) -> list[Block]:
@@ -116,7 +117,7 @@ def _view_of(result: CommandResult) -> View:
 
 
 def _headline(result: CommandResult, language: Language) -> list[Block]:
-    message = _HEADLINES.get(result.exit_code)
+    message = (HEADLINES if is_brought_back(result) else {}).get(result.exit_code) or _HEADLINES.get(result.exit_code)
     if message is None:
         message = N_("Done.") if result.exit_code == 0 else N_("The command was stopped.")
     return [Verdict(phrase(message, language), "good" if result.exit_code == 0 else "bad")]

@@ -8,6 +8,7 @@ from atsam_safe.catalogue.names import set_text
 from atsam_safe.guard.strangers import first_of
 from atsam_safe.plan.duration import estimated_seconds
 from atsam_safe.report.blocks import Block, Heading, Line, Table, Tone, Verdict
+from atsam_safe.report.recovered import HEADLINES, NOTHING_ELSE, is_brought_back
 from atsam_safe.report.result import OK, RESTART_NEEDED
 from atsam_safe.report.transactions import live_notes
 from atsam_safe.report.views.common import numbered, problems, section, unique
@@ -94,7 +95,7 @@ def _verdict(result: CommandResult, language: Language) -> Verdict:
     if result.exit_code == 0:
         message = _DONE[result.command]
         if result.data.get("nothing_to_do"):
-            message = N_("There was nothing to do; nothing was touched.")
+            message = NOTHING_ELSE if is_brought_back(result) else N_("There was nothing to do; nothing was touched.")
         return Verdict(phrase(message, language), "good")
     if result.command == "rehearse" and result.exit_code in {20, 21}:
         return Verdict(
@@ -102,6 +103,8 @@ def _verdict(result: CommandResult, language: Language) -> Verdict:
             "bad",
         )
     message, tone = _FAILED.get(result.exit_code, (N_("The command was stopped; the workstation was made safe."), "warning"))
+    if is_brought_back(result):
+        message = HEADLINES.get(result.exit_code, message)
     return Verdict(phrase(message, language), tone)
 
 

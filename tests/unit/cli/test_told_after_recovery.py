@@ -1,0 +1,62 @@
+"""A command that first brought an interrupted run to its end says so in every answer: « nothing was touched » would not be true."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from lab.stage import Stage
+
+UNKNOWN = "000099-20261127T104533Z-ca95"
+# answer → the command, its exit code
+ANSWERS: dict[str, tuple[tuple[str, ...], int]] = {
+    "refused": (("--yes", "install", "ATSAM-4.50.pkg"), 10),
+    "not to be trusted": (("--yes", "install", "empty.pkg"), 12),
+    "without consent": (("install", "ATSAM-4.41.pkg"), 2),
+    "uninstall without consent": (("--accept", "dependents.present", "uninstall", "--all"), 2),
+    "unknown snapshot": (("--yes", "rollback", UNKNOWN), 10),
+}
+
+
+@pytest.fixture
+def cut_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """The stage with an installation that was killed when all its steps were done."""
+    (stage.folder / "empty.pkg").write_bytes(b"")
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr("atsam_safe.transaction.run.Run.verify", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        stage.run(*stage.on, "--yes", "install", stage.package("ATSAM-4.41.pkg"))
+        os._exit(0)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    return stage
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_every_answer_after_a_recovery_tells_of_it(cut_off: Stage, answer: str, form: str) -> None:
+    words, code = ANSWERS[answer]
+    command = [cut_off.package(word) if word.endswith(".pkg") else word for word in words]
+    if form == "json":
+        told = cut_off.run("--json", *cut_off.on, *command)
+        assert told.code == code
+        recovered = told.json["data"]["recovered"]
+        assert recovered["transaction"]["outcome"] == "rolled-back"
+        assert recovered["digest_before"] == recovered["digest_after"]
+        assert told.json["data"].get("transaction") is None
+        return
+    told = cut_off.run("--lang", "en", *cut_off.on, *command)
+    assert told.code == code
+    first = " ".join(told.out.partition("\n\n")[2].split())  # after the warning about the catalogue
+    assert first.startswith(
+        "An interrupted run was brought to its end: the workstation is back as it was before that run (snapshot 000001-"
+    )
+    assert "Nothing was touched" not in told.out
+    if code in {10, 12}:
+        assert "nothing else was touched" in told.out
+    again = cut_off.run("--lang", "en", *cut_off.on, *command)
+    assert again.code == code
+    assert "brought to its end" not in again.out
