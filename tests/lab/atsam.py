@@ -147,7 +147,7 @@ def _srvsvcnam(version: str) -> list[Item]:
     return [
         directory(support),
         file(f"{support}/AC-SRVSVCNAM.pem", "-----BEGIN CERTIFICATE-----\nbGFi\n-----END CERTIFICATE-----\n"),
-        file("Library/LaunchAgents/org.cnamts.srvsvcnam.launchd.plist", plistlib.dumps(agent)),
+        file(AGENT_FILE, plistlib.dumps(agent)),
         *_application("Applications/SrvSVcnam_Lanceur.app", "org.cnamts.SrvSVcnam-Lanceur", version, architectures),
         *_application("Applications/SrvSVcnam_Moniteur.app", "org.cnamts.SrvSVcnam-Moniteur", version, architectures),
         *_application(
@@ -212,6 +212,15 @@ def _amelipro(version: str) -> list[Item]:
         directory("Library/Logs/santesocial/amelipro"),
         *_application("Applications/amelipro connect.app", "fr.sesam-vitale.navigateur-amelipro", version, ("x86_64",)),
     ]
+
+
+AGENT_FILE: Final = "Library/LaunchAgents/org.cnamts.srvsvcnam.launchd.plist"
+
+
+def labelled_agent(label: object) -> bytes:
+    """The job file of SrvSVCNAM, named as ever, with another name inside: launchd knows a job by the one inside."""
+    original = next(item.data for item in _srvsvcnam("3.40.02") if item.path == AGENT_FILE)
+    return plistlib.dumps({**plistlib.loads(original), "Label": label})
 
 
 _LAYOUTS: Final = {GALSS: _galss, SRVSVCNAM: _srvsvcnam, CRYPTOLIB: _cryptolib, DIAGAM: _diagam, AMELIPRO: _amelipro}

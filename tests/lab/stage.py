@@ -5,12 +5,22 @@ from __future__ import annotations
 import dataclasses
 import io
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from atsam_safe.cli import dispatch
-from lab.atsam import BESIDE, GALSS, Sabotage, build_atsam, component_items, unknown_part
+from lab.atsam import (
+    AGENT_FILE,
+    BESIDE,
+    GALSS,
+    SRVSVCNAM,
+    Sabotage,
+    build_atsam,
+    component_items,
+    labelled_agent,
+    unknown_part,
+)
 from lab.authority import Authority
 from lab.catalogue import write_test_manifests
 from lab.workstation import lay_out_mojave
@@ -45,6 +55,10 @@ def contradicting_galss() -> Sabotage:
     """GALSS that claims 3.42.03 and carries the information files of 3.43.02: sound and signed, but its content belies its version."""
     other = {item.path: item.data for item in component_items(GALSS, "3.43.02") if item.kind == "file" and item.path.endswith("Info.plist")}
     return Sabotage(contents=tuple(other.items()))
+
+
+# What launchd calls the job of ``labelled.pkg``: not what its file is called, as with « org.clm.jfse.demon.launchd.plist » in the field.
+OTHER_LABEL: Final = "org.cnamts.srvsvcnam.agent"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,6 +111,8 @@ def build_materials(folder: Path) -> None:
     (folder / "restart.pkg").write_bytes(build_atsam("4.41", signer, conclusion="RequireRestart"))
     (folder / "whole.pkg").write_bytes(build_atsam("4.41", signer, versions=BESIDE))
     (folder / "odd.pkg").write_bytes(build_atsam("4.41", signer, versions=BESIDE, more=[unknown_part()]))
+    labelled = Sabotage(contents=((AGENT_FILE, labelled_agent(OTHER_LABEL)),))
+    (folder / "labelled.pkg").write_bytes(build_atsam("4.41", signer, sabotage={SRVSVCNAM: labelled}))
     write_test_manifests(folder / "catalogue", authority.trust())
 
 

@@ -108,7 +108,7 @@ class PathRule(Statement, frozen=True, kw_only=True):
 class ServiceRule(Statement, frozen=True, kw_only=True):
     """A launchd job or Windows service. ``order``: services stop in ascending order and start in descending order."""
 
-    label: str
+    label: str  # with a path only what to expect where no file is: the name inside the file counts
     path: str | None = None
     domain: Literal["daemon", "agent", "user-agent", "service"] = "agent"
     match: Literal["exact", "prefix"] = "exact"

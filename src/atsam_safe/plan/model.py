@@ -32,7 +32,10 @@ class StepBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="step"):
 
 
 class StopService(StepBase, frozen=True, kw_only=True, tag="stop-service"):
-    """Stop a job before its files go. On an offline volume nothing runs: the step is recorded as not applicable."""
+    """Stop a job before its files go. On an offline volume nothing runs: the step is recorded as not applicable.
+
+    ``label``: what the job is called, or expected to be called; where ``path`` has a file, the name inside it counts when the step is done.
+    """
 
     label: str
     path: str | None
@@ -135,7 +138,7 @@ class RestoreConfig(StepBase, frozen=True, kw_only=True, tag="restore-config"):
 
 
 class StartService(StepBase, frozen=True, kw_only=True, tag="start-service"):
-    """Start a job again after its files are in place."""
+    """Start a job again after its files are in place. ``label``: as for ``StopService``; a package's file may name its job otherwise."""
 
     label: str
     path: str | None

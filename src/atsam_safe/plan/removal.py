@@ -12,6 +12,7 @@ from atsam_safe.plan.model import ForgetReceipt, KeptPath, RemovePath, RunUninst
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from atsam_safe.catalogue.model import ServiceRule
     from atsam_safe.facts.model import ServiceFact
     from atsam_safe.plan.ownership import Ownership
 
@@ -143,12 +144,17 @@ def _services(ownership: Ownership) -> list[tuple[str, ServiceFact]]:
     found: list[tuple[int, str, str, ServiceFact]] = []
     for component in ownership.components:
         for rule in component.services:
-            for service in ownership.facts.services:
-                same = service.label == rule.label if rule.match == "exact" else service.label.startswith(rule.label)
-                if same and (rule.path is None or any(matches(path, service.path) for path in ownership.expand(rule.path))):
-                    found.append((rule.order, service.label, component.id, service))
+            ours = (service for service in ownership.facts.services if _is_of(rule, service, ownership))
+            found += [(rule.order, service.label, component.id, service) for service in ours]
     found.sort(key=lambda entry: entry[:3])
     return list({(entry[3].label, entry[3].path): (entry[2], entry[3]) for entry in found}.values())
+
+
+def _is_of(rule: ServiceRule, service: ServiceFact, ownership: Ownership) -> bool:
+    """By the file's place where the rule names one: what the job is called is the file's to say."""
+    if rule.path is not None:
+        return any(matches(path, service.path) for path in ownership.expand(rule.path))
+    return service.label == rule.label if rule.match == "exact" else service.label.startswith(rule.label)
 
 
 def _stop_processes(ownership: Ownership) -> Iterable[StopProcess]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import plistlib
 import sys
 import time
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.workstation.commands import CommandOutcome, SystemCommandRunner
 from atsam_safe.workstation.macos.adapter import MacosWorkstation, Patience
+from lab.atsam import ATSAM_VERSIONS, IDENTIFIERS, SRVSVCNAM, component_items, labelled_agent
 from lab.macos.commands import answer, install_commands
 from lab.macos.installing import IGC_SANTE_ROOT
 from lab.macos.jobs import start_job
 from lab.macos.keychain import certificate
 from lab.macos.state import Hanging, Lab, new_lab
-from lab.workstation import BUILDS, lay_out_mojave
+from lab.workstation import BUILDS, add_receipt, lay_out_mojave
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,8 +62,6 @@ class Mac:
         lay_out_mojave(self.lab.volume)
         with self.lab.opened() as state:
             state["catalogue"] = str(catalogue)
-            import plistlib  # noqa: PLC0415 - here only
-
             start_job(self.lab, "gui/501", AGENT_FILE, plistlib.loads(self.lab.host(AGENT_FILE).read_bytes()))
             state["processes"].append({"pid": 650, "ppid": 1, "user": "docteur", "path": GALSVOSX})
             state["processes"].append({"pid": 651, "ppid": 1, "user": "docteur", "path": "/Users/docteur/galsvosx"})
@@ -74,6 +75,21 @@ class Mac:
             if all(one["sha1"] != IGC_SANTE_ROOT for one in state["certificates"]):
                 state["certificates"].append(certificate("AC RACINE IGC-SANTE ELEMENTAIRE", IGC_SANTE_ROOT))
             state["trusted"] = [sha1 for sha1 in state["trusted"] if sha1 != IGC_SANTE_ROOT] + [IGC_SANTE_ROOT] * trusted
+
+    def label_agent(self, label: object, *, loaded: bool = True) -> None:
+        """The agent's file names its job otherwise, as its receipt knows it; launchd has loaded it under that name, or nothing at all."""
+        component, version = SRVSVCNAM, ATSAM_VERSIONS["4.41"][SRVSVCNAM]
+        file = self.lab.host(AGENT_FILE)
+        file.write_bytes(labelled_agent(label))
+        items = component_items(component, version)
+        items = [dataclasses.replace(item, data=file.read_bytes()) if f"/{item.path}" == AGENT_FILE else item for item in items]
+        add_receipt(self.root, IDENTIFIERS[component], version, items, title="SrvSVCNAM")
+        with self.lab.opened() as state:
+            ours = [job["pid"] for job in state["jobs"] if job["path"] == AGENT_FILE]
+            state["jobs"] = [job for job in state["jobs"] if job["pid"] not in ours]
+            state["processes"] = [process for process in state["processes"] if process["pid"] not in ours]
+            if loaded:
+                start_job(self.lab, "gui/501", AGENT_FILE, plistlib.loads(file.read_bytes()))
 
     @property
     def root(self) -> Path:

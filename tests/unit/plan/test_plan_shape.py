@@ -73,6 +73,21 @@ def test_the_order_of_the_phases() -> None:
     assert [step.component for step in of(plan, InstallPayload)] == ["galss", "srvsvcnam", "cryptolib"]
 
 
+@pytest.mark.parametrize("label", ["org.cnamts.srvsvcnam.launchd", "org.cnamts.srvsvcnam", "tout.autre.nom"])
+def test_a_job_is_stopped_by_the_name_that_its_file_gives_it(label: str) -> None:
+    elsewhere = "/Library/LaunchAgents/org.autre.plist"
+    facts = replace(
+        workstation("10.14.6", STORY),
+        services=(
+            ServiceFact(label=label, path=AGENT, domain="agent"),
+            ServiceFact(label="org.cnamts.srvsvcnam.launchd", path=elsewhere, domain="agent"),
+        ),
+    )
+    for plan in (plan_of(facts, atsam("4.41")), plan_uninstall(facts, shipped_catalogue())):
+        assert [(step.label, step.path) for step in of(plan, StopService)] == [(label, AGENT)]
+        assert not [step for step in of(plan, RemovePath) if step.path == elsewhere]
+
+
 def test_files_go_deepest_first_and_folders_after_them() -> None:
     steps = [step for step in plan_uninstall(workstation("10.14.6", STORY), shipped_catalogue()).steps if isinstance(step, RemovePath)]
     files = [depth(step.path) for step in steps if step.kind != "directory"]

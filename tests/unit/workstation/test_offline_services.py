@@ -71,3 +71,23 @@ def test_a_job_without_a_label_is_said(tmp_path: Path, catalogue: Catalogue) -> 
     found, _ = service(tmp_path, catalogue, {"Program": "/a"})
     assert found.label == LABEL
     assert found.problem is not None
+
+
+@pytest.mark.parametrize(
+    ("label", "known_as", "usable"),
+    [
+        ("org.autre.nom", "org.autre.nom", True),
+        ("Mon service (2)", "Mon service (2)", True),
+        ("x" * 255, "x" * 255, True),
+        ("x" * 256, LABEL, False),
+        ("a/b", LABEL, False),
+        ("a\nb", LABEL, False),
+        ("/system", LABEL, False),
+        (" ", LABEL, False),
+    ],
+)
+def test_a_job_is_known_by_the_name_inside_its_file_when_that_can_be_a_name(
+    tmp_path: Path, catalogue: Catalogue, label: str, known_as: str, *, usable: bool
+) -> None:
+    found, _ = service(tmp_path, catalogue, {"Label": label}, plistlib.dumps({known_as: True}))
+    assert (found.label, found.problem is None, found.disabled) == (known_as, usable, True)

@@ -39,6 +39,13 @@ REFERENCES: Final = (
         exit_code=20,
     ),
     Reference(
+        ref="macos.service-name-unusable",
+        what=N_("The file {path} names its service in a way that cannot be used."),
+        why=N_("The service could not be stopped: it would go on running while its files are changed."),
+        next=N_("Have the file looked at by the person who maintains this workstation, then run the command again."),
+        exit_code=20,
+    ),
+    Reference(
         ref="macos.service-switched-off",
         what=N_("The service {service} was switched off before and was left so ({domain})."),
         why=N_("Somebody chose it, for instance in the Login Items of the System Settings. Software that needs it will not work."),

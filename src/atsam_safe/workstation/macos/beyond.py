@@ -19,6 +19,7 @@ from atsam_safe.workstation.macos.domains import domains_of
 from atsam_safe.workstation.macos.keychain import KeptCertificate
 from atsam_safe.workstation.macos.quiet import end_guests, require_quiet
 from atsam_safe.workstation.macos.steps import stop_processes
+from atsam_safe.workstation.services import label_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,18 +93,18 @@ def capture(workstation: Mac, seen: tuple[Facts, Catalogue] | None, folder: Path
 
 def _jobs(workstation: Mac, facts: Facts, catalogue: Catalogue) -> Iterable[KeptJob]:
     """Jobs whose files are there, and those a package may bring: the way back must also end what was not there before."""
-    wanted: dict[tuple[str, str], str | None] = {}
+    wanted: set[tuple[str, str, str]] = set()
     for service in facts.services:
-        for domain in domains_of(workstation, service.domain, service.path):
-            wanted[domain, service.label] = service.path
+        wanted |= {(domain, service.label, service.path) for domain in domains_of(workstation, service.domain, service.path)}
     for component in catalogue.core:
         for rule in component.services:
             if rule.match == "exact" and rule.domain in {"daemon", "agent"}:
-                for domain in domains_of(workstation, rule.domain, rule.path):
-                    wanted.setdefault((domain, rule.label), rule.path)
-    off = {domain: launchd.disabled(domain).ask(workstation.runner) for domain in {domain for domain, _label in wanted}}
-    for (domain, label), path in sorted(wanted.items()):
-        state = launchd.job(domain, label).ask(workstation.runner)
+                label = (None if rule.path is None else label_in(workstation.volume, rule.path)) or rule.label
+                wanted |= {(domain, label, rule.path or "") for domain in domains_of(workstation, rule.domain, rule.path)}
+    off = {domain: launchd.disabled(domain).ask(workstation.runner) for domain in {entry[0] for entry in wanted}}
+    for domain, label, place in sorted(wanted):
+        path = place or None
+        state = launchd.state_of(workstation.runner, domain, label, path)
         if state is None:
             raise _problem("macos.cannot-be-asked", command=launchd.LAUNCHCTL)
         yield KeptJob(domain=domain, label=label, path=path, loaded=state.loaded, disabled=off[domain].get(label, False))
@@ -169,8 +170,31 @@ def prepare_back(workstation: Mac, folder: Path) -> None:
 
 
 def _stop_jobs(workstation: Mac, kept: KeptSystem) -> None:
+    """The jobs as they were called, and as their files call them now: a package may have brought another name, which only its file tells.
+
+    Raises ``WorkstationError`` for one of the latter that stays: when the file is as it was, nothing names it any more.
+    """
+    runner, patience = workstation.runner, workstation.patience.job
     for job in kept.jobs:
-        launchd.stop(workstation.runner, job.domain, job.label, workstation.patience.job)
+        launchd.stop(runner, job.domain, job.label, job.path, patience)
+    known = {(job.domain, job.label) for job in kept.jobs}
+    brought = {(job.domain, label, job.path) for job in kept.jobs if (label := _label_now(workstation, job)) is not None}
+    left: list[Problem] = []
+    for domain, label, path in sorted(one for one in brought if one[:2] not in known):
+        now = launchd.stop(runner, domain, label, path, patience)
+        if now is None or now.loaded:
+            params = {"service": label, "domain": domain}
+            left.append(Problem(ref="macos.service-does-not-stop", params=params, evidence=dict(params)))
+    if left:
+        raise WorkstationError(*left)
+
+
+def _label_now(workstation: Mac, job: KeptJob) -> str | None:
+    """How the job's file calls it now; ``None`` when it does not."""
+    try:
+        return None if job.path is None else label_in(workstation.volume, job.path)
+    except WorkstationError:
+        return None  # no name that could be asked for
 
 
 def _stop_programs(workstation: Mac, kept: KeptSystem) -> None:
@@ -210,18 +234,20 @@ def bring_back(workstation: Mac, folder: Path) -> None:
 
 def _job_back(workstation: Mac, job: KeptJob) -> tuple[Problem, ...]:
     runner = workstation.runner
+    # Ours are called as before again; another vendor's file may have been renewed since.
+    label = (_label_now(workstation, job) if job.loaded else None) or job.label
     if job.domain != "system" and not launchd.domain_exists(runner, job.domain):
         return ()  # that person is not logged in any more: their jobs start at their next login
     if job.loaded and job.path is not None:
-        state = launchd.start(runner, job.domain, job.label, job.path, workstation.patience.job)
+        state = launchd.start(runner, job.domain, label, job.path, workstation.patience.job)
     else:
-        state = launchd.stop(runner, job.domain, job.label, workstation.patience.job)
+        state = launchd.stop(runner, job.domain, label, job.path, workstation.patience.job)
     if launchd.disabled(job.domain).ask(runner).get(job.label, False) != job.disabled:
         launchd.switch(runner, job.domain, job.label, on=not job.disabled)
     if state is not None and state.loaded == job.loaded:
         return ()
     ref = "macos.service-does-not-start" if job.loaded else "macos.service-does-not-stop"
-    params = {"service": job.label, "domain": job.domain}
+    params = {"service": label, "domain": job.domain}
     return (Problem(ref=ref, params=params, evidence=dict(params)),)
 
 

@@ -27,6 +27,7 @@ NO_SUCH_SERVICE: Final = 113
 # Answers that say "not there": no such process, no such domain, no such service, domain without that action (nobody logged in).
 ABSENT_STATUSES: Final = frozenset({3, 112, NO_SUCH_SERVICE, 125})
 GONE_WITHIN_SECONDS: Final = 10.0
+_JOB_FOLDERS: Final = frozenset({"LaunchAgents", "LaunchDaemons"})
 
 
 class JobState(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,18 +104,35 @@ def job(domain: str, label: str) -> Probe[JobState | None]:
     return Probe(name="job", argv=(LAUNCHCTL, "print", f"{domain}/{label}"), parse=parse_print)
 
 
+def state_of(runner: CommandRunner, domain: str, label: str, path: str | None) -> JobState | None:
+    """The job of the file ``path`` (``None``: of any file). One of that name that launchd took from another file is not it: not loaded."""
+    state = job(domain, label).ask(runner)
+    if state is None or not state.loaded or path is None or _is_of(state, label, path):
+        return state
+    return JobState(loaded=False)
+
+
+def _is_of(state: JobState, label: str, path: str) -> bool:
+    """A name that is the file's as well is believed. Another is what the file claims: it may be the name of another vendor's job."""
+    file = path.rpartition("/")[2]
+    if state.path is None or file == f"{label}.plist":
+        return True
+    folder, _, loaded = state.path.rpartition("/")
+    return loaded.casefold() == file.casefold() or folder.rpartition("/")[2] not in _JOB_FOLDERS
+
+
 def disabled(domain: str) -> Probe[dict[str, bool]]:
     """Ask which jobs of a domain are disabled."""
     return Probe(name="disabled-jobs", argv=(LAUNCHCTL, "print-disabled", domain), parse=parse_disabled)
 
 
-def stop(runner: CommandRunner, domain: str, label: str, patience: float = GONE_WITHIN_SECONDS) -> JobState | None:
+def stop(runner: CommandRunner, domain: str, label: str, path: str | None = None, patience: float = GONE_WITHIN_SECONDS) -> JobState | None:
     """Boot a job out and wait until launchd no longer knows it. Returns its last known state; absent already is fine."""
-    state = job(domain, label).ask(runner)
+    state = state_of(runner, domain, label, path)
     if state is None or not state.loaded:
         return state
     runner.run((LAUNCHCTL, "bootout", f"{domain}/{label}"), limit=30.0)
-    return _until(functools.partial(job(domain, label).ask, runner), patience, loaded=False)
+    return _until(functools.partial(state_of, runner, domain, label, path), patience, loaded=False)
 
 
 def start(runner: CommandRunner, domain: str, label: str, path: str, patience: float = GONE_WITHIN_SECONDS) -> JobState | None:
@@ -123,7 +141,7 @@ def start(runner: CommandRunner, domain: str, label: str, path: str, patience: f
     As long as launchd does not know it, it is asked to again, within the same patience: a repetition of what succeeded changes nothing.
     One that is switched off is switched on first: it would be refused, with 5 or 119, and stay off after every restart.
     """
-    state = job(domain, label).ask(runner)
+    state = state_of(runner, domain, label, path)
     if state is not None and state.loaded:
         return state
     if disabled(domain).ask(runner).get(label, False):
@@ -131,7 +149,7 @@ def start(runner: CommandRunner, domain: str, label: str, path: str, patience: f
 
     def attempt() -> JobState | None:
         runner.run((LAUNCHCTL, "bootstrap", domain, path), limit=30.0)
-        return job(domain, label).ask(runner)
+        return state_of(runner, domain, label, path)
 
     return _until(attempt, patience, loaded=True)
 

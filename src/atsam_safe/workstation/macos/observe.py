@@ -107,7 +107,7 @@ def _service(service: ServiceFact, homes: tuple[Home, ...], console: people.Cons
     domain = domain_of(service, homes, console)
     if domain is None:
         return service
-    state = launchd.job(domain, service.label).ask(runner)
+    state = launchd.state_of(runner, domain, service.label, service.path)
     if state is None:
         return service
     disabled = launchd.disabled(domain).ask(runner).get(service.label, service.disabled)

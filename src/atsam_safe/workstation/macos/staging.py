@@ -83,14 +83,13 @@ SWITCHES: Final = "switched-off.json"
 
 
 def _stage_switches(workstation: Mac, plan: Plan, staging: Path) -> None:
-    """Which of the jobs to be started are switched off now: a person's choice, to be told from what a vendor's script does later."""
-    off = [
-        [domain, step.label]
-        for step in plan.steps
-        if isinstance(step, StartService)
-        for domain in domains_of(workstation, step.domain, step.path)
-        if launchd.disabled(domain).ask(workstation.runner).get(step.label, False)
-    ]
+    """Everything that is switched off where jobs are to be started: people's choices, to be told from what a vendor's script does later.
+
+    All names: the one that a package's job has is known only when its file is there.
+    """
+    starts = [step for step in plan.steps if isinstance(step, StartService)]
+    domains = sorted({domain for step in starts for domain in domains_of(workstation, step.domain, step.path)})
+    off = [[domain, label] for domain in domains for label, is_off in launchd.disabled(domain).ask(workstation.runner).items() if is_off]
     (staging / SWITCHES).write_bytes(msgspec.json.encode(off))
 
 

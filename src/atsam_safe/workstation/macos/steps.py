@@ -33,6 +33,7 @@ from atsam_safe.workstation.macos.quiet import KILL, wait_until_quiet
 from atsam_safe.workstation.macos.staging import digest_of_file, guest_file, package_file, read_config, switched_off
 from atsam_safe.workstation.offline_apply import DONE, NOT_APPLICABLE
 from atsam_safe.workstation.offline_apply import apply_step as apply_to_files
+from atsam_safe.workstation.services import label_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,18 +61,24 @@ def apply_step(workstation: Mac, step: Step, staging: Path) -> str:
 
 
 def _stop_service(workstation: Mac, step: StopService, _staging: Path) -> str:
+    label = _label(workstation, step)
     stopped = False
     for domain in domains_of(workstation, step.domain, step.path):
-        before = launchd.job(domain, step.label).ask(workstation.runner)
+        before = launchd.state_of(workstation.runner, domain, label, step.path)
         if before is None:
             raise _failed("macos.cannot-be-asked", command=launchd.LAUNCHCTL)
         if not before.loaded:
             continue
-        after = launchd.stop(workstation.runner, domain, step.label, workstation.patience.job)
+        after = launchd.stop(workstation.runner, domain, label, step.path, workstation.patience.job)
         if after is None or after.loaded:
-            raise _failed("macos.service-does-not-stop", service=step.label, domain=domain)
+            raise _failed("macos.service-does-not-stop", service=label, domain=domain)
         stopped = True
     return DONE if stopped else NOT_APPLICABLE
+
+
+def _label(workstation: Mac, step: StopService | StartService) -> str:
+    """The name in the job's file as it is now; what the plan says counts where there is none. Raises ``macos.service-name-unusable``."""
+    return (None if step.path is None else label_in(workstation.volume, step.path)) or step.label
 
 
 def _start_service(workstation: Mac, step: StartService, staging: Path) -> str:
@@ -81,17 +88,18 @@ def _start_service(workstation: Mac, step: StartService, staging: Path) -> str:
     """
     if step.path is None or not workstation.volume.exists(step.path):
         return NOT_APPLICABLE
+    label = _label(workstation, step)
     started = False
     off = switched_off(staging)
     for domain in session_domains(domains_of(workstation, step.domain, step.path)):
         if domain != "system" and not launchd.domain_exists(workstation.runner, domain):
             continue
-        if (domain, step.label) in off:
-            workstation.notes.append(Problem(ref="macos.service-switched-off", params={"service": step.label, "domain": domain}))
+        if (domain, label) in off:
+            workstation.notes.append(Problem(ref="macos.service-switched-off", params={"service": label, "domain": domain}))
             continue
-        state = launchd.start(workstation.runner, domain, step.label, step.path, workstation.patience.job)
+        state = launchd.start(workstation.runner, domain, label, step.path, workstation.patience.job)
         if state is None or not state.loaded:
-            raise _failed("macos.service-does-not-start", service=step.label, domain=domain)
+            raise _failed("macos.service-does-not-start", service=label, domain=domain)
         started = True
     return DONE if started else NOT_APPLICABLE
 
