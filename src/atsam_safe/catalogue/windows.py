@@ -52,11 +52,15 @@ class WindowsServiceRule(Statement, frozen=True, kw_only=True):
 
 
 class WindowsProcessRule(Statement, frozen=True, kw_only=True):
-    """A Windows process by executable name; the folder it must lie in tells it from a namesake."""
+    """A Windows process by executable name; the folder it must lie in tells it from a namesake.
+
+    ``resident``: it runs from sign-in on, so that one that ran and no longer does is missed; others come when they are called.
+    """
 
     name: str
     folder: str | None = None
     action: Literal["stop", "blocks", "never-touch"] = "stop"
+    resident: bool = False
 
 
 class WindowsCommand(Statement, frozen=True, kw_only=True):

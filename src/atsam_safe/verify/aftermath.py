@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, has_wildcard, is_below
+from atsam_safe.catalogue.windows_paths import name
 from atsam_safe.plan.model import ApplyEffect, ForgetReceipt, RemovePath, RunInstaller, WriteReceipt
 from atsam_safe.verify.dependents import evidence_of
 from atsam_safe.verify.model import Finding
-from atsam_safe.verify.products import product_label
+from atsam_safe.verify.products import product_label, resident_programs
 from atsam_safe.verify.witnesses import View, component_receipts
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from atsam_safe.catalogue.model import Catalogue
     from atsam_safe.facts.model import Facts, PathFact
-    from atsam_safe.plan.model import KeptPath, Plan
+    from atsam_safe.plan.model import KeptPath, Plan, Target
 
 _MAXIMUM_NAMED: Final = 20
 
@@ -177,6 +178,23 @@ def kept_findings(before: Facts, after: Facts, plan: Plan | None) -> list[Findin
         return []
     params = {"count": str(len(lost)), "path": lost[0]}
     return [Finding(ref="verify.kept-path-lost", severity="blocking", params=params, evidence={"paths": lost[:_MAXIMUM_NAMED]})]
+
+
+def stopped_findings(before: Facts, after: Facts, catalogue: Catalogue, target: Target) -> list[Finding]:
+    """Programs that ran all the time and do not run now. They are not started here, with an administrator's rights: a person signs in."""
+    if after.processes is None:
+        return []
+    findings: list[Finding] = []
+    for component in catalogue.components:
+        now = resident_programs(component, after)
+        for place, path in resident_programs(component, before).items() if component.id in target.versions else ():
+            if place not in now:
+                params = {"program": name(path)}
+                evidence = {**params, "path": path}
+                findings.append(
+                    Finding(ref="windows.program-not-running", severity="notice", component=component.id, params=params, evidence=evidence)
+                )
+    return findings
 
 
 def _rewritten_by_guests(entry: KeptPath, after: Facts) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atsam_safe.catalogue.product_codes import normal, product_named
-from atsam_safe.catalogue.windows_paths import expand, key
+from atsam_safe.catalogue.windows_paths import expand, is_program, key
 from atsam_safe.verify.model import Witness
 from atsam_safe.versions import ComponentVersion, VersionError
 
@@ -107,3 +107,10 @@ def windows_files(component: Component, facts: Facts, products: Iterable[Install
     names = [rule.path.rsplit("\\", 1)[-1].casefold() for rule in component.windows.paths]
     found = [expand(rule.path, facts.folders) for rule in rules if names.count(rule.path.rsplit("\\", 1)[-1].casefold()) == 1]
     return tuple(path for path in found if path is not None)
+
+
+def resident_programs(component: Component, facts: Facts) -> dict[str, str]:
+    """Programs of ``component`` that run now and should run all the time: path without regard to case → path."""
+    rules = [rule for rule in (component.windows.processes if component.windows is not None else ()) if rule.resident]
+    running = [process.path for process in facts.processes or ()]
+    return {key(path): path for path in running if any(is_program(rule, path, facts.folders) for rule in rules)}

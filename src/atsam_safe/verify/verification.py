@@ -18,6 +18,7 @@ from atsam_safe.verify.aftermath import (
     foreign_receipt_findings,
     kept_findings,
     leftover_findings,
+    stopped_findings,
 )
 from atsam_safe.verify.assessment import assess, os_text
 from atsam_safe.verify.bundles import is_bundle, is_release, os_certainty
@@ -48,6 +49,7 @@ def verify(before: Facts | None, after: Facts, catalogue: Catalogue, planned: Pl
         findings += dependent_findings(before, after, catalogue, plan)
         findings += foreign_receipt_findings(before, after, catalogue)
         findings += kept_findings(before, after, plan)
+        findings += stopped_findings(before, after, catalogue, target)
     # What the set lacks on this OS was the guard's question (and may have been accepted): told here, never a reason to undo.
     findings += [_softened(finding) for finding in assessment.findings if finding.ref.startswith(("set.", "config."))]
     findings += _card_finding(after, target)

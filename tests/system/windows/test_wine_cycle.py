@@ -157,3 +157,25 @@ def test_a_library_that_another_program_has_loaded_does_not_keep_the_state_befor
     assert not [path for path in waiting if path.endswith("cptabw64.dll")]
     assert waiting[1::2] == [""] * (len(waiting) // 2)
     assert waiting[-2].endswith(kept.name)
+
+
+# The server of SrvSvCnam runs, as from every sign-in on: another program of Windows in its place, which waits for words that never come.
+RUN = r"""
+import pathlib, shutil, subprocess, time
+place = pathlib.Path("C:\\Program Files (x86)\\santesocial\\srvsvcnam\\SRVSVCNAM.exe")
+shutil.copyfile("C:\\windows\\system32\\cmd.exe", place)
+subprocess.kept = subprocess.Popen([str(place), "/q", "/k"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+time.sleep(1)
+answer = subprocess.kept.poll()
+"""
+
+
+def test_a_program_that_the_run_ended_is_missed_at_its_end_and_on_the_way_back(practice: Practice) -> None:
+    """It is not started with an administrator's rights: that somebody has to sign in again is said, and the exit code is 30."""
+    practice.reset()
+    assert practice.windows.evaluate(RUN) is None, "it runs"
+    for arguments in (("install", practice.windows.path(practice.new)), ("rollback",)):
+        answer = practice.ask(*arguments, status=30)
+        missed = [one for one in answer["notices"] if one["ref"] == "windows.program-not-running"]
+        assert [one["evidence"]["program"] for one in missed] == ["SRVSVCNAM.exe"], arguments
+    (practice.drive / "Program Files (x86)/santesocial/srvsvcnam/SRVSVCNAM.exe").unlink()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from atsam_safe.catalogue.load import load_catalogue
 from atsam_safe.plan.model import InstallPayload, StartService, StopProcess, UninstallProduct
 from atsam_safe.snapshot import powershell
 from atsam_safe.volume.aside import ASIDE
@@ -434,3 +435,24 @@ def test_a_change_without_rights_is_told_in_words_of_windows(bench: Bench) -> No
     told = explain(problem, "fr").next
     assert "sudo" not in told
     assert "Exécuter en tant qu’administrateur" in told
+
+
+SERVER = r"C:\Program Files (x86)\santesocial\srvsvcnam\SRVSVCNAM.exe"
+
+
+@pytest.mark.parametrize(
+    ("running", "told"), [([], ["SRVSVCNAM.exe"]), ([SERVER.upper()], []), ([r"C:\x\SRVSVCNAM.exe"], ["SRVSVCNAM.exe"])]
+)
+def test_a_program_that_ran_before_and_does_not_run_after_the_way_back_is_told(bench: Bench, running: list[str], told: list[str]) -> None:
+    bench.windows.details.clear()
+    bench.windows.running = [RunningProgram(pid=7, path=SERVER), RunningProgram(pid=8, path=r"C:\Windows\explorer.exe")]
+    workstation = bench.workstation(FakeRunner())
+    folder = bench.state / "snapshots/1/system"
+    folder.mkdir(parents=True)
+    workstation.observe(load_catalogue(None))
+    workstation.capture(folder)
+    assert beyond.read_kept(folder).running == (SERVER,)
+    bench.windows.running = [RunningProgram(pid=9, path=path) for path in running]
+    beyond.bring_back(workstation, folder)
+    assert [(note.ref, note.params["program"]) for note in workstation.notes] == [("windows.program-not-running", one) for one in told]
+    assert workstation.restart_needed is bool(told)

@@ -67,6 +67,8 @@ class Installation:
         offline = changing.workstation.adapter == "offline"
         self.card: CardWitness | None = None if offline else _card_witness(changing)
         self.card_verdict: CardVerdict | None = None
+        # programs that were ended and come back with the next session
+        self.missed: tuple[Problem, ...] = ()
 
     def run(self) -> CommandResult:
         """Decide, ask, decide again under the lock, carry out."""
@@ -105,7 +107,7 @@ class Installation:
         said_by_card = self.card_verdict.others if self.card_verdict is not None else ()
         if self.card_verdict is not None:
             data["card"] = self.card_verdict.data
-        notices = [*_after(decision, result), *damaged, *said_by_card]
+        notices = [*_after(decision, result), *damaged, *said_by_card, *(self.missed if result.outcome == "committed" else ())]
         return changing.answer(result, facts=self.after, data=data, notices=notices, exit_code=self._exit_code(result.exit_code))
 
     def decide(self) -> tuple[Facts, Decision, Plan | None]:
@@ -139,6 +141,7 @@ class Installation:
         def answer() -> VerificationOutcome:
             self.after = self.changing.observe(self.payload)
             verification = verify(before, self.after, self.changing.catalogue, plan)
+            self.missed = tuple(finding.problem for finding in verification.findings if finding.ref == "windows.program-not-running")
             problems = tuple(
                 msgspec.structs.replace(problem, followed_by="transaction.package-not-proven")
                 for problem in blocking(verification.findings)
@@ -160,7 +163,7 @@ class Installation:
         """30 when a running system must restart; a volume that does not run needs none."""
         if exit_code != OK or self.changing.workstation.adapter == "offline":
             return exit_code
-        return RESTART_NEEDED if self._restart_needed else OK
+        return RESTART_NEEDED if self._restart_needed or self.missed else OK
 
     @property
     def _restart_needed(self) -> bool:

@@ -277,4 +277,11 @@ REFERENCES: Final = (
         next=N_("Restart the computer before you go on working."),
         exit_code=30,
     ),
+    Reference(
+        ref="windows.program-not-running",
+        what=N_("The program {program} ran before and does not run now."),
+        why=N_("It was ended for the change. It comes with your session, and must not be started with an administrator's rights."),
+        next=N_("Sign out of Windows and in again (or restart the computer) before you go on working."),
+        exit_code=30,
+    ),
 )

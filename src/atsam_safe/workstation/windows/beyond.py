@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from atsam_safe.catalogue import windows_paths
 from atsam_safe.catalogue.product_codes import normal
 from atsam_safe.catalogue.windows_paths import expand
-from atsam_safe.verify.products import component_products
+from atsam_safe.verify.products import component_products, resident_programs
 from atsam_safe.volume import windows_names
 from atsam_safe.volume.aside import ASIDE
 from atsam_safe.volume.errors import failure
@@ -79,6 +80,7 @@ class KeptService(msgspec.Struct, frozen=True, kw_only=True):
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is kept. ``programs``: full paths of the components' programs, to be stopped before a way back.
 
+    ``running``: those of them that ran then and should run all the time.
     ``strangers``: codes of the components' products that were not there; a script that puts the others back removes them first.
     ``at_restart``: what the next restart was to do with files already then (``pending``).
     """
@@ -87,6 +89,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[KeptKey, ...]
     services: tuple[KeptService, ...]
     programs: tuple[str, ...]
+    running: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
     at_restart: tuple[tuple[str, str], ...] = ()
 
@@ -113,6 +116,7 @@ def capture(pc: Pc, seen: tuple[Facts, Catalogue] | None, folder: Path) -> None:
         keys=tuple(keys),
         services=tuple(services),
         programs=_programs(catalogue, facts),
+        running=tuple(path for component in catalogue.core for path in resident_programs(component, facts).values()),
         strangers=tuple(sorted(strangers)),
         at_restart=waiting(pc.native),
     )
@@ -289,6 +293,7 @@ def bring_back(pc: Pc, folder: Path) -> None:
         pc.restart_needed = True
         pc.notes.append(Problem(ref="windows.file-was-loaded", params={"path": path}, evidence={"path": path}))
     kept = read_kept(folder)
+    _miss(pc, kept.running)
     for entry in kept.keys:
         _bring_back_key(pc, entry, folder)
     for service in kept.services:
@@ -300,6 +305,17 @@ def bring_back(pc: Pc, folder: Path) -> None:
         differing = sorted({names.get(code, code) for code, _version in before ^ after})
         raise _failed("windows.products-differ", products=", ".join(differing))
     keep_from_undoing(pc.native, folder, kept.at_restart, pc.folders["SystemDrive"])
+
+
+def _miss(pc: Pc, programs: tuple[str, ...]) -> None:
+    """Say which programs ran before and do not now. They are not started with an administrator's rights, for another account."""
+    running = pc.native.processes()
+    there = {windows_paths.key(process.path) for process in running or ()}
+    for path in programs if running is not None else ():
+        if windows_paths.key(path) not in there:
+            pc.restart_needed = True
+            params = {"program": windows_paths.name(path)}
+            pc.notes.append(Problem(ref="windows.program-not-running", params=params, evidence={**params, "path": path}))
 
 
 def _bring_back_key(pc: Pc, entry: KeptKey, folder: Path) -> None:
