@@ -163,6 +163,14 @@ def matches_release(expected: str, seen: str, *, prefix: bool) -> bool:
     return found.starts_with(wanted) if prefix else found == wanted
 
 
+def is_before(version: str, other: str) -> bool:
+    """True when both are component versions and the first is the older one; what cannot be read is never called older."""
+    try:
+        return ComponentVersion.parse(version) < ComponentVersion.parse(other)
+    except VersionError:
+        return False
+
+
 _TEN: Final = 10
 _LAST_TEN: Final = 15
 _FIRST_WHOLE: Final = 11

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from atsam_safe.versions import is_before
 from atsam_safe.words.model import Problem
 
 if TYPE_CHECKING:
@@ -222,6 +223,20 @@ def version_problem(rule: MiddlewareRule, package: str | None, reported: str) ->
     if known:
         return Problem(ref="middleware.other-version", params={**params, "expected": known[0]})
     return Problem(ref="middleware.version-unlisted", params=params)
+
+
+def manufacturer_problem(rule: MiddlewareRule, package: str | None, manufacturer: str) -> Problem | None:
+    """Whether the loaded module names another maker than the rule lists; ``None`` when it names one of those.
+
+    For a release from before ``manufacturers_from`` nobody has seen which name it gives: a name that is not listed is told
+    (``middleware.manufacturer-unlisted``), it does not prove that another product took its place (``middleware.foreign``).
+    """
+    if not rule.manufacturers or manufacturer in rule.manufacturers:
+        return None
+    params = {"middleware": rule.name, "path": rule.path, "manufacturer": manufacturer}
+    if package is not None and rule.manufacturers_from is not None and is_before(package, rule.manufacturers_from):
+        return Problem(ref="middleware.manufacturer-unlisted", params={**params, "package": package})
+    return Problem(ref="middleware.foreign", params={**params, "expected": ", ".join(rule.manufacturers)})
 
 
 def _same(expected: str, reported: str) -> bool:

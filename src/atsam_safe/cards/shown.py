@@ -18,7 +18,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, stop_after_d
 from atsam_safe.cards import certificates as certificate_facts
 from atsam_safe.cards.evidence import ChallengeFact, MiddlewareFact, TokenFact
 from atsam_safe.cards.ladder import same_reader
-from atsam_safe.cards.middleware import inspect_module, module_problems, version_problem
+from atsam_safe.cards.middleware import inspect_module, manufacturer_problem, module_problems, version_problem
 from atsam_safe.cards.probe import CODE_SECONDS, ProbeResult, SlotAnswer, probe
 from atsam_safe.cards.request import windows_place
 from atsam_safe.words.model import Problem
@@ -43,6 +43,8 @@ _FAILURES: Final = {
     "bad-answer": "middleware.bad-answer",
     "support-missing": "middleware.support-missing",
 }
+# What a module says of itself that proves it to be another one; anything else it says is only told.
+_NOT_OURS: Final = frozenset({"middleware.other-version", "middleware.foreign"})
 _REFUSALS: Final = {
     "executable-stack": "middleware.executable-stack",
     "wrong-architecture": "middleware.wrong-architecture",
@@ -173,19 +175,13 @@ def middleware_fact(request: LadderRequest, key: IdentityKey, reader: str | None
     refused = probe_problem(result, rule)
     if refused is not None:
         return msgspec.structs.replace(fact, problems=(refused,), seconds=result.total_seconds)
-    notices: list[Problem] = []
-    problems = ()
-    version = version_problem(rule, request.package, result.version)
-    if version is not None:
-        if version.ref == "middleware.other-version":
-            problems = (version,)
-        else:
-            notices.append(version)
+    told = (
+        version_problem(rule, request.package, result.version),
+        manufacturer_problem(rule, request.package, result.manufacturer),
+    )
+    problems = tuple(problem for problem in told if problem is not None and problem.ref in _NOT_OURS)
+    notices = [problem for problem in told if problem is not None and problem.ref not in _NOT_OURS]
     params = {"middleware": rule.name, "path": rule.path}
-    if rule.manufacturers and result.manufacturer not in rule.manufacturers:
-        expected = ", ".join(rule.manufacturers)
-        foreign = Problem(ref="middleware.foreign", params={**params, "manufacturer": result.manufacturer, "expected": expected})
-        problems = (*problems, foreign)
     if module.executable_stack:
         notices.append(Problem(ref="middleware.executable-stack-asked", params=params))
     if result.noise:

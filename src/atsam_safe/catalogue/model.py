@@ -441,7 +441,10 @@ class MiddlewareRelease(Statement, frozen=True, kw_only=True):
 
 
 class MiddlewareRule(Statement, frozen=True, kw_only=True):
-    """A PKCS#11 module, the component that installs it (``None``: another vendor's), and whom its ``C_GetInfo`` may name."""
+    """A PKCS#11 module, the component that installs it (``None``: another vendor's), and whom its ``C_GetInfo`` may name.
+
+    ``manufacturers_from``: the first release whose name is known (``None``: all of them).
+    """
 
     id: str
     name: str
@@ -450,6 +453,7 @@ class MiddlewareRule(Statement, frozen=True, kw_only=True):
     component: str | None = None
     architectures: tuple[str, ...] = ()
     manufacturers: tuple[str, ...] = ()
+    manufacturers_from: str | None = None
     releases: tuple[MiddlewareRelease, ...] = ()
 
 

@@ -8,7 +8,7 @@ from atsam_safe.catalogue.names import bundle_text
 from atsam_safe.guard.case import PASS, Case, Rule, Verdict, fail, notice
 from atsam_safe.verify.assessment import broken_states
 from atsam_safe.verify.bundles import bundles_with, in_member
-from atsam_safe.versions import ComponentVersion, VersionError
+from atsam_safe.versions import is_before
 
 
 def _shared_bundles(case: Case, versions: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -104,13 +104,6 @@ def incomplete(case: Case) -> Verdict | None:
     return PASS
 
 
-def _is_older(version: str, other: str) -> bool:
-    try:
-        return ComponentVersion.parse(version) < ComponentVersion.parse(other)
-    except VersionError:
-        return False
-
-
 def downgrade(case: Case) -> Verdict | None:
     """Going down works only after a complete removal (GALSS refuses over a newer receipt). This program removes first, and says so."""
     candidate = case.candidate
@@ -121,7 +114,7 @@ def downgrade(case: Case) -> Verdict | None:
     if not installed and not optional:
         return None
     down = [
-        component for component, version in candidate.offered.items() if component in installed and _is_older(version, installed[component])
+        component for component, version in candidate.offered.items() if component in installed and is_before(version, installed[component])
     ]
     if not down and not optional:
         return PASS
@@ -137,7 +130,7 @@ def _older_optional(case: Case) -> dict[str, str]:
     return {
         part.component: f"{case.component_name(part.component)} {version} → {part.version}"
         for part in case.candidate.parts
-        if not part.core and (version := present.get(part.component)) is not None and _is_older(part.version, version)
+        if not part.core and (version := present.get(part.component)) is not None and is_before(part.version, version)
     }
 
 

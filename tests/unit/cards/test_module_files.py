@@ -7,7 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atsam_safe.cards.middleware import ModuleFile, inspect_module, known_middlewares, module_problems, version_problem
+from atsam_safe.cards.middleware import (
+    ModuleFile,
+    inspect_module,
+    known_middlewares,
+    manufacturer_problem,
+    module_problems,
+    version_problem,
+)
 from atsam_safe.catalogue.load import load_catalogue
 from lab.card.modules import OPENSC
 from lab.card.requests import middleware_rule
@@ -108,6 +115,28 @@ def test_versions_are_held_against_the_release_s_table() -> None:
     unlisted = version_problem(windows, "5.2.6", "3.5")
     assert unlisted is not None
     assert unlisted.ref == "middleware.version-unlisted"
+
+
+@pytest.mark.parametrize(
+    ("rule", "package", "manufacturer", "ref"),
+    [
+        ("cryptolib-macos", "5.2.1", "ANS", None),
+        ("cryptolib-macos", "5.2.1", "OpenSC Project", "middleware.foreign"),
+        ("cryptolib-windows-x64", "5.2.6", "OpenSC Project", "middleware.foreign"),
+        ("cryptolib-macos", None, "OpenSC Project", "middleware.foreign"),
+        ("cryptolib-linux", None, "OpenSC Project", "middleware.foreign"),
+        # the agency had another name when these were made, and nobody has seen which one they give
+        ("cryptolib-macos", "5.1.5", "ASIP Sante", "middleware.manufacturer-unlisted"),
+        ("cryptolib-macos", "5.1.5", "ANS", None),
+        ("cryptolib-windows-x86", "5.0.42", "GIP-CPS", "middleware.manufacturer-unlisted"),
+    ],
+)
+def test_the_manufacturer_is_held_against_releases_of_which_it_is_known(
+    rule: str, package: str | None, manufacturer: str, ref: str | None
+) -> None:
+    rules = {rule.id: rule for rule in load_catalogue().middlewares}
+    problem = manufacturer_problem(rules[rule], package, manufacturer)
+    assert (None if problem is None else problem.ref) == ref
 
 
 def test_the_bundle_s_middlewares_come_first() -> None:

@@ -130,6 +130,16 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="middleware.manufacturer-unlisted",
+        what=N_(
+            "The card library ({middleware}) is made by “{manufacturer}”; which name the one of release {package} of the components "
+            "gives is not known."
+        ),
+        why=N_("At the time of this release the agency that publishes it had another name: this alone proves no fault."),
+        next=N_("Nothing to do."),
+        exit_code=11,
+    ),
+    Reference(
         ref="middleware.other-version",
         what=N_("The card library ({middleware}) says it is version {reported}; release {package} of the components brings {expected}."),
         why=N_("Components of different releases are mixed."),
