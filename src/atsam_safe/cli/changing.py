@@ -124,6 +124,7 @@ class Changing:
                 recovered = recover(state, self.workstation.volume, system=self.workstation, progress=progress)
         if recovered.exit_code == 0:
             self.session.recovered = transaction_value(recovered, self.state_place, None, self.session.language)
+            self.session.recovery_notices = recovered.notices
             return None
         return self.answer(recovered)
 
@@ -200,6 +201,6 @@ class Changing:
             exit_code=self._with_restart(result.exit_code if exit_code is None else exit_code),
             data={**(data or {}), **value},
             problems=problems,
-            notices=(*notices, *getattr(self.workstation, "notes", ())),
+            notices=(*notices, *result.notices, *getattr(self.workstation, "notes", ())),
             catalogue=origin_of(self.catalogue),
         )

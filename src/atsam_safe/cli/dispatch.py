@@ -53,7 +53,8 @@ def run(arguments: Sequence[str], open_workstation: Callable[[str | None], Works
     if result.catalogue is None and session.catalogue is not None:
         result = msgspec.structs.replace(result, catalogue=session.catalogue)
     if session.recovered is not None:
-        result = importlib.import_module("atsam_safe.report.recovered").with_recovered(result, session.recovered)
+        carry = importlib.import_module("atsam_safe.report.recovered").with_recovered
+        result = carry(result, session.recovered, session.recovery_notices)
     return _answer(session, result)
 
 

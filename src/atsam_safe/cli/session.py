@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from atsam_safe.cli.arguments import GlobalOptions
     from atsam_safe.report.result import CatalogueOrigin
     from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Problem
     from atsam_safe.workstation.port import Workstation
 
 
@@ -32,6 +33,7 @@ class Session:
         self.catalogue: CatalogueOrigin | None = None
         # The interrupted run that was brought to its end before the command's own work: told whatever becomes of the command.
         self.recovered: dict[str, Any] | None = None
+        self.recovery_notices: tuple[Problem, ...] = ()
 
     def progress(self) -> progress.Progress:
         """A progress display that suits who is reading standard error."""

@@ -16,6 +16,7 @@ from atsam_safe.words.translate import phrase
 if TYPE_CHECKING:
     from atsam_safe.report.result import CommandResult
     from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Problem
 
 KEY: Final = "recovered"
 
@@ -29,11 +30,11 @@ HEADLINES: Final = {
 NOTHING_ELSE: Final = N_("Apart from that there was nothing to do.")
 
 
-def with_recovered(result: CommandResult, recovered: dict[str, Any] | None) -> CommandResult:
-    """The result, carrying the recovery (``transaction_value``) that went before it, if there was one."""
+def with_recovered(result: CommandResult, recovered: dict[str, Any] | None, notices: tuple[Problem, ...] = ()) -> CommandResult:
+    """The result, carrying the recovery (``transaction_value``) that went before it, if there was one, and what it had to say."""
     if recovered is None or KEY in result.data:
         return result
-    return msgspec.structs.replace(result, data={**result.data, KEY: recovered})
+    return msgspec.structs.replace(result, data={**result.data, KEY: recovered}, notices=(*notices, *result.notices))
 
 
 def is_brought_back(result: CommandResult) -> bool:

@@ -85,13 +85,17 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a restore did. ``proven``: the digest read back from the disk equals the snapshot's; ``differences`` names paths otherwise."""
+    """What a restore did. ``proven``: the digest read back from the disk equals the snapshot's; ``differences`` names paths otherwise.
+
+    ``company``: what others have put into folders that had not been there; those folders stay and are left out of the proof.
+    """
 
     snapshot: str
     changed: int
     digest: str
     proven: bool
     differences: tuple[str, ...] = ()
+    company: tuple[str, ...] = ()
 
 
 class CheckReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atsam_safe.snapshot.company import without_company
 from atsam_safe.snapshot.model import PathState, RestoreReport, no_progress
 from atsam_safe.snapshot.parallel import in_parallel
 from atsam_safe.snapshot.scope import UNTIMED, digest_of, observe_scope, sort_key
@@ -256,6 +257,7 @@ class Restoration:
 
     def _prove(self) -> RestoreReport:
         states = observe_scope(self._volume, self._manifest.scope, known=self._known, progress=self._progress)
+        states, company = without_company(self._volume, self._manifest, self._wanted, states)
         digest = digest_of(states)
         proven = digest == self._manifest.digest
         differences: tuple[str, ...] = ()
@@ -264,7 +266,14 @@ class Restoration:
             paths = sorted(found.keys() | self._wanted.keys(), key=sort_key)
             differing = (path for path in paths if _single(found.get(path)) != _single(self._wanted.get(path)))
             differences = tuple(printable(path) for path in differing)[:NAMED]
-        return RestoreReport(snapshot=self._manifest.id, changed=self._changed, digest=digest, proven=proven, differences=differences)
+        return RestoreReport(
+            snapshot=self._manifest.id,
+            changed=self._changed,
+            digest=digest,
+            proven=proven,
+            differences=differences,
+            company=tuple(printable(path) for path in company),
+        )
 
 
 def same_state(wanted: PathState, now: PathState | None) -> bool:

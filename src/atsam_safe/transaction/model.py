@@ -42,7 +42,7 @@ class TransactionResult(msgspec.Struct, frozen=True, kw_only=True):
 
     ``committed``: the state is the one after. ``rolled-back``: it failed, and the digest proves the state before. ``broken``: the way back
     could not be proven; the snapshot's place is in ``problems``. ``unchanged``: it ended before anything was touched.
-    ``signal``: the signal that ended it. ``recovered``: how an interrupted run found before was ended.
+    ``signal``: the signal that ended it. ``notices``: what a person should know although the run ended well.
     """
 
     id: str
@@ -54,6 +54,7 @@ class TransactionResult(msgspec.Struct, frozen=True, kw_only=True):
     digest_after: str | None = None
     residue: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    notices: tuple[Problem, ...] = ()
     seconds: float = 0.0
     signal: int | None = None
     verification: Any = None

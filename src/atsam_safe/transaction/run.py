@@ -17,6 +17,7 @@ import msgspec
 from atsam_safe import __version__
 from atsam_safe.snapshot import beyond
 from atsam_safe.snapshot.batch import by_hand, script_in
+from atsam_safe.snapshot.company import present_digest
 from atsam_safe.snapshot.manifest import ManifestError, ManifestUnreadableError
 from atsam_safe.snapshot.scope import digest_of, list_scope, read_states, scope_digest
 from atsam_safe.snapshot.store import FILE_METADATA, SnapshotStore
@@ -122,6 +123,7 @@ class Run:
         self.steps: list[StepResult] = []
         self.residue: tuple[str, ...] = ()
         self.verification: Any = None
+        self.company: tuple[str, ...] = ()
         self.reserved = 0
         self.staged: StagedContent | None = None
         self._watch = watch
@@ -156,7 +158,7 @@ class Run:
             raise  # nobody knows yet: it is said, and nothing is decided
         except ManifestError:
             return True
-        return scope_digest(self.volume, manifest.scope, progress=self.progress) != manifest.digest
+        return present_digest(self.volume, manifest, progress=self.progress) != manifest.digest
 
     def is_proven_before(self) -> bool:
         """True when the workstation is as the newest run that never ended found it.
@@ -371,6 +373,7 @@ class Run:
         if self.system is not None and kept is not None:
             problems += self._try(self.system.prepare_back, kept)
         report = self.store.restore(self.volume, snapshot, progress=self.progress)
+        self.company = report.company
         if self.system is not None and kept is not None:
             problems += self._try(self.system.bring_back, kept)
         return report, problems
@@ -446,11 +449,21 @@ class Run:
             digest_after=self.digest_after,
             residue=self.residue,
             problems=problems,
+            notices=() if outcome == "broken" or not self.company else (company_problem(self.company),),
             seconds=round(time.monotonic() - self._started, 3),
             signal=self._watch.received,
             verification=self.verification,
             bytes_reserved=self.reserved,
         )
+
+
+def company_problem(paths: tuple[str, ...]) -> Problem:
+    """The notice that folders stay because of what others have put into them."""
+    return Problem(
+        ref="snapshot.folder-kept",
+        params={"count": str(len(paths)), "paths": ", ".join(paths[:10])},
+        evidence={"paths": list(paths[:100])},
+    )
 
 
 def space_params(needed: int, free: int) -> dict[str, str]:

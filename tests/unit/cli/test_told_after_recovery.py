@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,18 @@ ANSWERS: dict[str, tuple[tuple[str, ...], int]] = {
 def cut_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """The stage with an installation that was killed when all its steps were done."""
     (stage.folder / "empty.pkg").write_bytes(b"")
+    cut(stage, monkeypatch)
+    return stage
+
+
+def cut(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install, and be killed before the verification."""
     child = os.fork()
     if child == 0:
         monkeypatch.setattr("atsam_safe.transaction.run.Run.verify", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
         stage.run(*stage.on, "--yes", "install", stage.package("ATSAM-4.41.pkg"))
         os._exit(0)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    return stage
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -60,3 +66,14 @@ def test_every_answer_after_a_recovery_tells_of_it(cut_off: Stage, answer: str, 
     again = cut_off.run("--lang", "en", *cut_off.on, *command)
     assert again.code == code
     assert "brought to its end" not in again.out
+
+
+def test_what_others_have_put_into_a_folder_of_the_interrupted_run_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = stage.folder / "poste/Library/Logs/santesocial"
+    shutil.rmtree(folder)
+    cut(stage, monkeypatch)
+    (folder / ".DS_Store").write_bytes(b"somebody else's")
+    told = stage.run("--json", *stage.on, "--yes", "rollback", UNKNOWN)
+    assert told.json["data"]["recovered"]["transaction"]["outcome"] == "rolled-back"
+    assert [notice["ref"] for notice in told.json["notices"]] == ["snapshot.folder-kept"]
+    assert [path.name for path in folder.iterdir()] == [".DS_Store"]

@@ -122,6 +122,12 @@ REFERENCES: Final = (
         next=N_("Find out who changes the folder of snapshots."),
     ),
     Reference(
+        ref="snapshot.folder-kept",
+        what=N_("What others have put into folders that were not there before stays, and so do the folders (paths: {count}): {paths}."),
+        why=N_("What others put there is never removed. All that belongs to the components is as before."),
+        next=N_("Nothing to do. Whoever no longer needs it can remove it."),
+    ),
+    Reference(
         ref="snapshot.folder-in-the-way",
         what=N_("A folder that is not empty lies in the place of {path}."),
         why=N_("It holds files that nobody kept; they are not removed."),
