@@ -1,7 +1,8 @@
 """What this project could only read about a Mac, checked on a real one: each assumption, the command, what it answered, what we made of it.
 
 Nothing of the Mac is changed unless ``--install PACKAGE`` is given; then the program itself installs the package and goes back again,
-asking first. Only the report is written, and for a moment an empty file in a private temporary folder.
+asking first. Only the report is written, and for a moment an empty file in a private temporary folder and
+in the components' own applications.
 Names of people, of the computer, serial numbers and card tokens are masked before anything is printed.
 """
 
@@ -13,17 +14,14 @@ import os
 import platform
 import re
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from scripts.mac_afterwards import install_and_go_back, services_now
+from scripts.mac_trials import TRIALS, Trial
 
 from atsam_safe import __version__
-from atsam_safe.volume import primitives
-from atsam_safe.volume.reading import WRITTEN_FOLDERS
-from atsam_safe.volume.volume import Volume
 from atsam_safe.workstation.commands import CommandOutcome, SystemCommandRunner
 from atsam_safe.workstation.macos import installer, launchd, people, receipts, security, smartcards, system, trust
 
@@ -57,15 +55,6 @@ class Check:
     private: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One assumption about the system itself, tried instead of asked. ``attempt``: what was found, and whether it is as assumed."""
-
-    name: str
-    assumption: str
-    attempt: Callable[[], tuple[Any, bool]]
-
-
 @dataclass(kw_only=True)
 class Report:
     """The lines to send back, and how many assumptions were wrong."""
@@ -80,38 +69,6 @@ class Report:
 
 def _status(outcome: CommandOutcome) -> int | None:
     return outcome.status
-
-
-def _root_and_written() -> tuple[Any, bool]:
-    """The sealed root, and the folders beside it."""
-    there = [path for path in ("/", *WRITTEN_FOLDERS) if Path(path).is_dir()]  # an older macOS need not have /usr/local
-    found = {path: (Path(path).stat().st_dev, not os.statvfs(path).f_flag & os.ST_RDONLY) for path in there}
-    return found, all(writable for path, (_device, writable) in found.items() if path != "/")
-
-
-def _barrier() -> tuple[Any, bool]:
-    """``fsync_volume_np`` on every file system that is written."""
-    with Volume(Path("/")) as volume:
-        volume.barrier()
-    return "done", True
-
-
-def _extended_attributes() -> tuple[Any, bool]:
-    """What was set on a file is read back; attributes the system adds by itself are named."""
-    with tempfile.TemporaryFile() as stream:
-        own = {"org.example.atsam-safe": b"\x00\xff" * 40}
-        before = primitives.list_xattrs(stream.fileno())
-        primitives.set_xattr(stream.fileno(), "org.example.atsam-safe", own["org.example.atsam-safe"])
-        back = primitives.get_xattr(stream.fileno(), "org.example.atsam-safe")
-        primitives.sync_file(stream.fileno())
-        return before, back == own["org.example.atsam-safe"]
-
-
-TRIALS: Final = (
-    Trial(name="sealed-root", assumption="the written folders can be written, whatever the root is", attempt=_root_and_written),
-    Trial(name="barrier", assumption="fsync_volume_np and F_FULLFSYNC work", attempt=_barrier),
-    Trial(name="extended-attributes", assumption="set, listed and read through libSystem", attempt=_extended_attributes),
-)
 
 
 def _known(_outcome: CommandOutcome, value: Any) -> bool:  # noqa: ANN401 - any reading

@@ -256,6 +256,21 @@ class Volume(VolumeReader):
                     count += 1
         return count
 
+    def try_writing(self, folder: str) -> None:
+        """Make a file in ``folder`` and remove it at once: the one way to learn whether the system allows a change there. Its times stay.
+
+        Raises ``WorkstationError`` when it does not.
+        """
+        with self._folder(self.parts(folder), folder) as fd:
+            before = primitives.fstat(fd).st_mtime_ns
+            temporary = temporary_name()
+            try:
+                primitives.close(primitives.create_file(temporary, 0o600, fd))
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    primitives.unlink(temporary, fd)
+            primitives.change_times(fd, before)
+
     # --- making it last --------------------------------------------------------------------------------------------------------------
 
     def sync_directory(self, path: str) -> None:

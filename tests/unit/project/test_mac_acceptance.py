@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from scripts import mac_acceptance, mac_afterwards
+from scripts import mac_acceptance, mac_afterwards, mac_trials
 
+from atsam_safe.volume import primitives
 from atsam_safe.workstation.macos import installer
 from lab.macos.mac import InProcessRunner
 from lab.macos.state import new_lab
@@ -73,9 +75,9 @@ def test_what_is_tried_is_told_and_a_failure_is_a_finding(tmp_path: Path) -> Non
     report = mac_acceptance.Report()
     mac_acceptance.run_trials(report, NAMES)
     found = [line for line in report.lines if line.startswith("[")]
-    assert [line.partition("] ")[2].partition(":")[0] for line in found] == [trial.name for trial in mac_acceptance.TRIALS]
+    assert [line.partition("] ")[2].partition(":")[0] for line in found] == [trial.name for trial in mac_trials.TRIALS]
     report = mac_acceptance.Report()
-    mac_acceptance.run_trials(report, NAMES, [mac_acceptance.Trial(name="x", assumption="y", attempt=fails)])
+    mac_acceptance.run_trials(report, NAMES, [mac_trials.Trial(name="x", assumption="y", attempt=fails)])
     assert report.wrong == 1
     assert "docteur" not in "".join(report.lines)
     # a link put in the report's place by somebody else is not followed
@@ -139,3 +141,22 @@ def test_after_an_installation_it_is_told_which_services_stay_and_whether_the_ri
     )
     assert mac_afterwards.rights_alike({"class": "rule"}, {"class": "allow"}).startswith("decides the same: False")
     assert mac_afterwards.rights_alike(None, {}) == "not read"
+
+
+@pytest.mark.parametrize(
+    ("refused", "found"),
+    [(None, ("allowed", True)), (errno.EPERM, ("EPERM", True)), (errno.EACCES, ("EACCES", False))],
+)
+def test_whether_applications_may_be_changed_is_tried_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int | None, found: tuple[str, bool]
+) -> None:
+    bundle = tmp_path / "Applications/cpgesosx.app"
+    bundle.mkdir(parents=True)
+    if refused is not None:
+
+        def denies(*_arguments: object) -> int:
+            raise OSError(refused, os.strerror(refused))
+
+        monkeypatch.setattr(primitives, "create_file", denies)
+    assert mac_trials.application_bundles(tmp_path) == ({"/Applications/cpgesosx.app": found[0]}, found[1])
+    assert list(bundle.iterdir()) == []

@@ -203,6 +203,19 @@ REFERENCES: Final = (
         exit_code=2,
     ),
     Reference(
+        ref="macos.applications-protected",
+        what=N_("macOS does not allow this program to change the applications {paths}."),
+        why=N_(
+            "Since macOS 13 the applications of other publishers are protected, from an administrator too. Stopped half-way, "
+            "neither the change nor the way back could be finished."
+        ),
+        next=N_(
+            "Open System Settings → Privacy & Security → App Management, allow the program in whose window the command was typed "
+            "(the Terminal), and run the command again."
+        ),
+        exit_code=10,
+    ),
+    Reference(
         ref="macos.package-not-accepted",
         what=N_("macOS does not accept the signature of the package {package}: {status}"),
         why=N_("Its installer would refuse it after the old components were removed."),

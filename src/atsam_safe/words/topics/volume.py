@@ -27,7 +27,7 @@ REFERENCES: Final = (
         why=N_("The path is protected, or the rights of this user are not enough."),
         next=N_(
             "Start again as an administrator (“sudo”, on Windows “Run as administrator”). "
-            "On macOS, see if it is locked (“ls -lO”), or allow the terminal “Full Disk Access”."
+            "On macOS, see if it is locked (“ls -lO”), or allow the terminal “Full Disk Access” (for applications “App Management”)."
         ),
         exit_code=20,
     ),

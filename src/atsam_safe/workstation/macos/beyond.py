@@ -14,7 +14,7 @@ import msgspec
 
 from atsam_safe.catalogue.patterns import expand_homes, matches
 from atsam_safe.words.model import Problem, WorkstationError
-from atsam_safe.workstation.macos import keychain, launchd, people, rights, security, system
+from atsam_safe.workstation.macos import applications, keychain, launchd, people, rights, security, system
 from atsam_safe.workstation.macos.domains import domains_of
 from atsam_safe.workstation.macos.keychain import KeptCertificate
 from atsam_safe.workstation.macos.quiet import end_guests, require_quiet
@@ -73,6 +73,7 @@ def capture(workstation: Mac, seen: tuple[Facts, Catalogue] | None, folder: Path
         if probe.ask(workstation.runner) is None:
             # Whose jobs run cannot be known, so they could not be brought back: nothing is begun.
             raise _problem("macos.cannot-be-asked", command=command)
+    applications.require_changeable(workstation, workstation.watched)  # for a rollback, too, which stages nothing
     right = security.TRUST_RIGHT.ask(workstation.runner)
     ours, names, _roots = keychain.ours_of(catalogue)
     certificates = keychain.keep(workstation, catalogue)

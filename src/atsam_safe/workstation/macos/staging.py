@@ -15,7 +15,7 @@ import msgspec
 from atsam_safe.plan.model import RestoreConfig, RunInstaller, RunUninstaller, StartService
 from atsam_safe.volume.errors import failure
 from atsam_safe.words.model import Problem, RefusedError, UntrustedPackageError, WorkstationError
-from atsam_safe.workstation.macos import launchd, receipts
+from atsam_safe.workstation.macos import applications, launchd, receipts
 from atsam_safe.workstation.macos.domains import domains_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def stage_plan(workstation: Mac, plan: Plan, packages: OpenedPackages, staging: 
     _stage_switches(workstation, plan, staging)
     # Shared folders belong to everybody: that they move says nothing about this installation.
     workstation.watched = tuple((entry.path, entry.kind) for entry in plan.scope if entry.kind != "shared")
+    applications.require_changeable(workstation, workstation.watched)
     try:
         for step in plan.steps:
             if isinstance(step, RunInstaller):
