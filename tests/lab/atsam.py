@@ -321,15 +321,20 @@ def build_atsam(
     compression: Compression = "gzip",
     conclusion: str = "none",
     more: Sequence[Component] = (),
+    choices: Mapping[str, str] | None = None,
 ) -> bytes:
     """The ATSAM product package of ``build`` (``4.41``, ``4.50``). ``versions`` replaces single versions (a mixture) or adds (``BESIDE``).
 
     ``conclusion``: what the package asks for at its end (``RequireRestart``). ``more``: parts of any kind after the components.
+    ``choices``: component → attributes of its choice (``start_selected="false"``).
     """
     chosen = {**ATSAM_VERSIONS[build], **(versions or {})}
     parts = (
         *(
-            atsam_component(component, version, (sabotage or {}).get(component), compression=compression)
+            dataclasses.replace(
+                atsam_component(component, version, (sabotage or {}).get(component), compression=compression),
+                choice=(choices or {}).get(component, ""),
+            )
             for component, version in chosen.items()
         ),
         *more,

@@ -26,6 +26,7 @@ class Component:
     """One component package.
 
     ``payload_bytes`` and ``bom_bytes`` replace what would be written (sabotage); ``bom_bytes=b""`` leaves the bill out.
+    ``choice``: raw attributes of its choice in a product; ``attached=False`` leaves it out of every choice, ``announced=False`` out of all.
     ``declared_items``: what the bill of materials lists when that shall differ from the payload.
     """
 
@@ -43,6 +44,9 @@ class Component:
     declared_items: tuple[Item, ...] | None = None
     bundles: tuple[tuple[str, str, str], ...] = ()
     has_payload: bool = True
+    choice: str = ""
+    attached: bool = True
+    announced: bool = True
 
     @property
     def folder(self) -> str:
@@ -111,14 +115,15 @@ class Product:
 
 def distribution(product: Product) -> bytes:
     """The Distribution document."""
-    lines = "".join(f"        <line choice={quoteattr(component.identifier)}/>\n" for component in product.components)
+    announced = [component for component in product.components if component.announced]
+    lines = "".join(f"        <line choice={quoteattr(component.identifier)}/>\n" for component in announced)
     choices = "".join(
-        f'    <choice id={quoteattr(component.identifier)} visible="false">\n'
-        f"        <pkg-ref id={quoteattr(component.identifier)}/>\n    </choice>\n"
+        f'    <choice id={quoteattr(component.identifier)} visible="false" {component.choice}>\n'
+        f"{f'        <pkg-ref id={quoteattr(component.identifier)}/>' if component.attached else ''}\n    </choice>\n"
         f"    <pkg-ref id={quoteattr(component.identifier)} version={quoteattr(component.version)} "
         f"onConclusion={quoteattr(product.conclusion)} "
         f'installKBytes="{component.kilobytes}">#{escape(component.folder)}</pkg-ref>\n'
-        for component in product.components
+        for component in announced
     )
     allowed = (
         "    <volume-check>\n        <allowed-os-versions>\n"

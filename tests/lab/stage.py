@@ -13,6 +13,7 @@ from atsam_safe.cli import dispatch
 from lab.atsam import (
     AGENT_FILE,
     BESIDE,
+    DIAGAM,
     GALSS,
     SRVSVCNAM,
     Sabotage,
@@ -101,7 +102,8 @@ class _Terminal(io.StringIO):
 def build_materials(folder: Path) -> None:
     """Packages and catalogue; slow (keys), so made once per session.
 
-    ``whole.pkg`` carries the components ATSAM has beside the unit, ``odd.pkg`` one more part that nobody knows.
+    ``whole.pkg`` carries the components ATSAM has beside the unit, ``odd.pkg`` one more part that nobody knows;
+    ``choosing.pkg`` leaves DiagAM out by its own choices.
     """
     authority = Authority.create()
     signer = authority.signer()
@@ -113,6 +115,7 @@ def build_materials(folder: Path) -> None:
     (folder / "odd.pkg").write_bytes(build_atsam("4.41", signer, versions=BESIDE, more=[unknown_part()]))
     labelled = Sabotage(contents=((AGENT_FILE, labelled_agent(OTHER_LABEL)),))
     (folder / "labelled.pkg").write_bytes(build_atsam("4.41", signer, sabotage={SRVSVCNAM: labelled}))
+    (folder / "choosing.pkg").write_bytes(build_atsam("4.41", signer, versions=BESIDE, choices={DIAGAM: 'start_selected="false"'}))
     write_test_manifests(folder / "catalogue", authority.trust())
 
 

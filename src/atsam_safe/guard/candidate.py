@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from atsam_safe.catalogue.model import Bundle
+from atsam_safe.catalogue.names import component_text
 from atsam_safe.verify.bundles import matching_bundles, os_certainty, strength
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atsam_safe.catalogue.model import Catalogue
+    from atsam_safe.catalogue.model import Catalogue, Component
     from atsam_safe.facts.model import Facts
-    from atsam_safe.packages.model import Inspection
+    from atsam_safe.packages.model import ComponentPackage, Inspection
     from atsam_safe.verify.model import Assessment
 
 
@@ -58,13 +59,32 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.offered)
 
 
+def is_brought(content: ComponentPackage, component: Component | None) -> bool:
+    """True when this program installs the part: known, and selected by the package's own choices.
+
+    Where only scripts that are never run could tell, a part of the unit counts (without it the run fails and is undone), an optional one
+    does not: what is there of it stays.
+    """
+    return component is not None and (content.selection == "installed" or (component.core and content.selection == "undecided"))
+
+
+def left_out_parts(catalogue: Catalogue, inspections: Sequence[Inspection]) -> tuple[str, ...]:
+    """Known parts that are not installed, as a person reads them: ``DiagAM 2.01.19``."""
+    return tuple(
+        f"{component_text(catalogue, content.component)} {content.version}"
+        for inspection in inspections
+        for content in inspection.components
+        if content.component is not None and not is_brought(content, catalogue.component(content.component))
+    )
+
+
 def known_parts(catalogue: Catalogue, inspections: Sequence[Inspection]) -> tuple[Part, ...]:
-    """Every component package whose component is in the catalogue, in package order."""
+    """Every component package that is installed and whose component is in the catalogue, in package order."""
     found: list[Part] = []
     for package, inspection in enumerate(inspections):
         for part, content in enumerate(inspection.components):
             component = catalogue.component(content.component) if content.component is not None else None
-            if component is None:
+            if component is None or not is_brought(content, component):
                 continue
             found.append(
                 Part(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.product_codes import organisation_key
+from atsam_safe.guard.candidate import is_brought, left_out_parts
 from atsam_safe.guard.case import PASS, Case, Rule, Verdict, fail, notice
 from atsam_safe.guard.overwriting import overwritten
 from atsam_safe.words.registry import find
 
 if TYPE_CHECKING:
     from atsam_safe.catalogue.model import SignerRule
-    from atsam_safe.packages.model import Inspection
+    from atsam_safe.packages.model import ComponentPackage, Inspection
 
 _MAXIMUM_NAMED: Final = 20
 _FLAT: Final = ("macos-flat-package", "macos-disk-image")
@@ -120,19 +121,25 @@ def wrong_signer(case: Case) -> Verdict | None:
     return PASS
 
 
+def _brings(case: Case, content: ComponentPackage) -> bool:
+    return content.component is not None and is_brought(content, case.catalogue.component(content.component))
+
+
 def not_atsam(case: Case) -> Verdict | None:
-    """Nothing inside is a component the catalogue knows."""
+    """Nothing that is installed from it is a component the catalogue knows."""
     strangers = [
         inspection
         for inspection in case.inspections
-        if inspection.readable and not any(content.component is not None for content in inspection.components)
+        if inspection.readable and not any(_brings(case, content) for content in inspection.components)
     ]
     if not case.inspections:
         return fail(package="?")
     if not strangers:
         return PASS if any(inspection.readable for inspection in case.inspections) else None
     identifiers = [content.identifier for inspection in strangers for content in inspection.components]
+    known = any(content.component is not None for inspection in strangers for content in inspection.components)
     return fail(
+        words="package.not-atsam.left-out" if known else None,
         package=", ".join(_name(inspection) for inspection in strangers),
         evidence={"packages": [inspection.path for inspection in strangers], "identifiers": identifiers},
     )
@@ -148,6 +155,21 @@ def unknown_part(case: Case) -> Verdict | None:
     if not found:
         return PASS if case.candidate.parts else None
     return fail(parts=", ".join(found), evidence={"identifiers": found})
+
+
+def left_out(case: Case) -> Verdict | None:
+    """Parts that the package's own choices leave out, or of which they do not plainly say what becomes of them: seen, not hidden."""
+    found = left_out_parts(case.catalogue, case.inspections)
+    if not found:
+        return PASS if case.candidate.parts else None
+    undecided = [
+        content.identifier
+        for inspection in case.inspections
+        for content in inspection.components
+        if content.component is not None and content.selection == "undecided" and not _brings(case, content)
+    ]
+    # how Apple's installer reads choices is inferred
+    return notice(parts=", ".join(found), evidence={"parts": list(found), "undecided": undecided}, certainty="inferred")
 
 
 def no_content(case: Case) -> Verdict | None:
@@ -221,6 +243,7 @@ RULES: Final = (
     Rule(ref="package.wrong-signer", evaluate=wrong_signer),
     Rule(ref="package.not-atsam", evaluate=not_atsam),
     Rule(ref="package.unknown-part", evaluate=unknown_part),
+    Rule(ref="package.left-out", evaluate=left_out),
     Rule(ref="package.no-content", evaluate=no_content),
     Rule(ref="package.no-bill", evaluate=no_bill),
     Rule(ref="package.unknown-release", evaluate=unknown_release),

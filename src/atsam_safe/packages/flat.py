@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 import msgspec
 
+from atsam_safe.packages.choices import plain, referenced_folder, selections
 from atsam_safe.packages.errors import damaged, printable
-from atsam_safe.packages.model import BundleFact, ProductFact, ScriptFact
+from atsam_safe.packages.model import BundleFact, PartSelection, ProductFact, ScriptFact
 from atsam_safe.packages.payload import CpioReader, decompress
 from atsam_safe.packages.strictxml import parse_xml
 
@@ -23,6 +23,8 @@ _PACKAGE_INFO: Final = "PackageInfo"
 _LONGEST_IDENTITY: Final = 255
 _CONCLUSIONS: Final = {"requirelogout": "logout", "requirerestart": "restart", "requireshutdown": "shutdown"}
 _ACTIONS: Final = frozenset({"none", "logout", "restart", "shutdown"})
+_SELECTING: Final = ("start_selected", "selected")
+_SHOWING: Final = ("start_enabled", "enabled", "start_visible", "visible")
 _RELEASE: Final = re.compile(r"[0-9]+(?:\.[0-9]+)*\Z", re.ASCII)
 
 
@@ -40,10 +42,14 @@ class PackageInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
-    """A product's declaration: facts for people, the component folders it refers to, and what to do at the end per identifier."""
+    """A product's declaration: facts for people, the component folders it refers to, and what to do at the end per identifier.
+
+    ``selections``: what its choices make of each of these folders.
+    """
 
     fact: ProductFact
     folders: tuple[str, ...]
+    selections: dict[str, PartSelection]
     restart_actions: dict[str, str]
 
 
@@ -114,7 +120,7 @@ def read_distribution(archive: XarArchive, limits: Limits) -> Distribution | Non
         minimum_os=_minimum_os(nodes),
         unknown_checks=_script_checks(nodes),
     )
-    return Distribution(fact=fact, folders=_folders(nodes), restart_actions=_restart_actions(nodes))
+    return Distribution(fact=fact, folders=_folders(nodes), selections=selections(root), restart_actions=_restart_actions(nodes))
 
 
 def _minimum_os(nodes: list[Node]) -> str | None:
@@ -139,15 +145,16 @@ def _script_checks(nodes: list[Node]) -> tuple[str, ...]:
             found += [
                 f"choice {name}: {printable(value)}"
                 for name, value in sorted(node.attributes.items())
-                if name in ("start_selected", "selected", "start_enabled", "enabled", "start_visible", "visible") and "(" in value
+                if (name in _SELECTING and plain(value) == "undecided") or (name in _SHOWING and "(" in value)
             ]
+        elif node.tag == "pkg-ref" and plain(node.attributes.get("active")) == "undecided":
+            found.append(f"pkg-ref active: {printable(node.attributes['active'])}")
     return tuple(dict.fromkeys(found))
 
 
 def _folders(nodes: list[Node]) -> tuple[str, ...]:
-    """Component folders the product refers to (``#name.pkg``; productbuild percent-encodes spaces)."""
-    references = [node.text.strip() for node in nodes if node.tag == "pkg-ref"]
-    return tuple(dict.fromkeys(unquote(text.removeprefix("#")).strip("/") for text in references if text.startswith("#")))
+    """Component folders the product refers to."""
+    return tuple(dict.fromkeys(folder for node in nodes if (folder := referenced_folder(node)) is not None))
 
 
 def _restart_actions(nodes: list[Node]) -> dict[str, str]:

@@ -80,16 +80,19 @@ def component_of(identifier: str, catalogue: Catalogue) -> Component | None:
 def bundle_of(parts: Iterable[ComponentPackage], catalogue: Catalogue, family: Family = "macos") -> Bundle | None:
     """The listed bundle these component packages form together, or ``None``.
 
-    The parts of the unit (``core``) decide, with whatever else the bundle requires: each in one version, one of the bundle's, and nothing
-    mandatory missing. Genuine builds carry optional components beside them (DiagAM, amelipro connect), in releases that nobody listed:
-    those make no other build, nor do parts nobody knows, which are the guard's matter. Among several bundles the one with an ATSAM build
-    number wins, then the one that comes first in the catalogue.
+    The parts of the unit (``core``) decide, with whatever else the bundle requires: each in one version, one of the bundle's, nothing
+    mandatory missing and none left out by the package's own choices. Genuine builds carry optional components beside them (DiagAM,
+    amelipro connect), in releases that nobody listed: those make no other build, nor do parts nobody knows, which are the guard's matter.
+    Among several bundles the one with an ATSAM build number wins, then the one that comes first in the catalogue.
     """
+    core = {component.id for component in catalogue.core}
     versions: dict[str, set[str]] = {}
     for part in parts:
-        if part.component is not None:
+        if part.component in core and part.selection == "left-out":
+            return None
+        if part.component is not None and part.selection != "left-out":
             versions.setdefault(part.component, set()).add(part.version)
-    unit = {component.id for component in catalogue.core} & versions.keys()
+    unit = core & versions.keys()
     fitting = [bundle for bundle in catalogue.bundles if bundle.family == family and unit and _fits(bundle, versions, unit, catalogue)]
     return next((bundle for bundle in fitting if bundle.build is not None), fitting[0] if fitting else None)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from atsam_safe.catalogue.model import Catalogue, Trust
     from atsam_safe.packages.flat import Distribution
+    from atsam_safe.packages.model import PartSelection
     from atsam_safe.packages.reading import PinnedFile
 
 _Result = TypeVar("_Result")
@@ -191,7 +192,7 @@ def _attempt(draft: _Draft, action: Callable[[], _Result]) -> _Result | None:
 
 
 def _compare_folders(distribution: Distribution, infos: tuple[PackageInfo, ...], draft: _Draft) -> None:
-    """The product's references and the components inside must be the same: macOS installs only what is referred to."""
+    """What the product refers to must be inside; macOS installs only what is referred to, and of that what the choices select."""
     present = {info.folder.rstrip("/") for info in infos}
     for folder in distribution.folders:
         if folder not in present:
@@ -219,6 +220,7 @@ def _component(
     if content is not None:
         draft.warnings += content.warnings
     declared = distribution.restart_actions.get(info.identifier) if distribution is not None else None
+    selection = _selection(info, distribution, draft)
     return ComponentPackage(
         identifier=info.identifier,
         version=info.version,
@@ -231,4 +233,18 @@ def _component(
         entries=None if content is None else content.entries,
         complete=complete,
         bill=not info.has_payload or f"{info.folder}Bom" in archive.entries,
+        selection=selection,
     )
+
+
+def _selection(info: PackageInfo, distribution: Distribution | None, draft: _Draft) -> PartSelection:
+    """What the product's choices make of the part; a part it does not refer to is never installed, and was told already."""
+    folder = info.folder.rstrip("/")
+    if distribution is None:
+        return "installed"
+    if folder not in distribution.selections:
+        return "left-out"
+    selection = distribution.selections[folder]
+    if selection != "installed":
+        draft.warnings.append(f"component-{selection}:{info.identifier}")
+    return selection

@@ -13,6 +13,7 @@ import msgspec
 PackageFormat = Literal["macos-flat-package", "macos-disk-image", "windows-installer", "rpm", "unknown"]
 Verdict = Literal["refused", "unsigned", "untrusted", "developer-id", "authenticode"]
 PayloadKind = Literal["file", "directory", "symlink"]
+PartSelection = Literal["installed", "left-out", "undecided"]
 
 
 class PayloadEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,7 @@ class ComponentPackage(msgspec.Struct, frozen=True, kw_only=True):
     ``component`` and ``known_release`` come from the catalogue by identifier and version, never from a name.
     ``entries`` is the payload's content, ``None`` when the payload was not read (damaged or script-only package).
     ``complete`` is false for a large payload of which not every check was made yet (``limits.Depth``): unpacking it makes them all.
+    ``selection`` is what the package's own choices make of it: ``undecided`` when only JavaScript, which is never run, could tell.
     ``bill`` is false when a payload comes without a bill of materials: the receipt that lists what was installed could not be written.
     """
 
@@ -77,6 +79,7 @@ class ComponentPackage(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[PayloadEntry, ...] | None = None
     complete: bool = True
     bill: bool = True
+    selection: PartSelection = "installed"
 
 
 class ProductFact(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import msgspec
 
 from atsam_safe.catalogue.effects import effect_applies
 from atsam_safe.catalogue.patterns import canonical, is_below
+from atsam_safe.guard.candidate import is_brought
 from atsam_safe.plan.model import (
     ApplyEffect,
     InstallPayload,
@@ -81,10 +82,10 @@ def plan_installation(
                 RunInstaller(
                     package=package,
                     title=_title(inspections[package], None),
-                    receipts=tuple((part.identifier, part.version) for part in inspections[package].components),
+                    receipts=_expected(inspections[package], catalogue),
                 )
             )
-            _carried(phase, inspections[package])
+            _carried(phase, inspections[package], catalogue)
     for identifier in dict.fromkeys(part.component for part in unique):
         component = catalogue.component(identifier)
         if component is None:
@@ -136,10 +137,19 @@ def _title(inspection: Inspection, component: Component | None) -> str:
     return title or (component.name if component is not None else "")
 
 
-def _carried(phase: _Phase, inspection: Inspection) -> None:
-    """The system's own installer takes no orders from the catalogue: what parts nobody knows can bring is in the snapshot, too."""
+def _expected(inspection: Inspection, catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
+    """The receipts that must be there once the system's installer has ended: not those of parts it leaves out, or may leave out."""
+    return tuple(
+        (content.identifier, content.version)
+        for content in inspection.components
+        if content.selection == "installed" or is_brought(content, catalogue.component(content.component or ""))
+    )
+
+
+def _carried(phase: _Phase, inspection: Inspection, catalogue: Catalogue) -> None:
+    """The system's own installer takes no orders from this program: what the other parts can bring is in the snapshot, too."""
     for content in inspection.components:
-        if content.component is None:
+        if not is_brought(content, catalogue.component(content.component or "")):
             for entry in content.entries or ():
                 phase.touch(canonical(entry.path), "directory" if entry.kind == "directory" else "file")
             _touch_receipt(phase, content.identifier)

@@ -200,6 +200,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ``needs_live`` lists effects only a running system can perform; they are told, never pretended.
     ``residue_rules`` are the paths that must not exist after the removal phase (swept, and failing the run when left).
     ``strangers``: files of nobody known in folders that go as a whole; they are in the snapshot.
+    ``left_out``: known parts of the packages that are not installed, because the package's own choices leave them out, as people read them.
     ``overwritten``: paths that are not ours and are written all the same, because a person accepted ``package.overwrites-foreign``.
     """
 
@@ -213,5 +214,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     residue_rules: tuple[str, ...] = ()
     overwritten: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     bytes_to_write: int = 0
     bytes_in_scope: int = 0

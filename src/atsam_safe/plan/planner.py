@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atsam_safe.catalogue.patterns import canonical, is_below
-from atsam_safe.guard.candidate import known_parts
+from atsam_safe.guard.candidate import known_parts, left_out_parts
 from atsam_safe.guard.overwriting import overwritten
 from atsam_safe.guard.strangers import strangers
 from atsam_safe.plan.guests import guest_paths
@@ -60,6 +60,7 @@ def plan_install(facts: Facts, catalogue: Catalogue, inspections: Sequence[Inspe
         residue_rules=removal.residue,
         overwritten=tuple(overwritten(facts, catalogue, inspections, parts)),
         strangers=_strangers(ownership, removal),
+        left_out=left_out_parts(catalogue, inspections),
         bytes_to_write=installation.bytes_to_write,
         bytes_in_scope=bytes_in_scope(facts, scope),
     )

@@ -72,6 +72,7 @@ def plan_value(plan: Plan, catalogue: Catalogue, language: Language) -> dict[str
         "kept": msgspec.to_builtins(plan.kept),
         "preserved": list(plan.preserved),
         "strangers": list(plan.strangers),
+        "left_out": list(plan.left_out),
         "needs_live": list(plan.needs_live),
         "needs_live_notes": live_notes(plan, catalogue, language),
         "bytes_to_write": plan.bytes_to_write,

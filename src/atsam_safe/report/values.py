@@ -32,6 +32,7 @@ def _component_package(part: ComponentPackage, catalogue: Catalogue) -> dict[str
         "name": None if part.component is None else component_text(catalogue, part.component),
         "known_release": part.known_release,
         "restart_action": part.restart_action,
+        "selection": part.selection,
     }
 
 

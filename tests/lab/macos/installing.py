@@ -165,7 +165,7 @@ def _unknown_parts(opened: OpenedPackages) -> list[Step]:
     steps: list[Step] = []
     for package, inspection in enumerate(opened.inspections):
         for part, content in enumerate(inspection.components):
-            if content.component is None:
+            if content.component is None and content.selection != "left-out":
                 place: dict[str, Any] = {"identifier": content.identifier, "version": content.version, "package": package, "part": part}
                 steps += [InstallPayload(**place, files=0, bytes=0), WriteReceipt(**place, title="ATSAM")]
     return steps

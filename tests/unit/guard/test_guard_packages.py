@@ -9,7 +9,7 @@ import pytest
 
 from atsam_safe.facts.model import ForeignClaim, OperatingSystem, PathFact
 from atsam_safe.guard import RunState, check
-from atsam_safe.packages.model import BuildFact, ComponentPackage, InstallerFact, PayloadEntry, ReasonFact, SignatureFact
+from atsam_safe.packages.model import BuildFact, ComponentPackage, InstallerFact, PartSelection, PayloadEntry, ReasonFact, SignatureFact
 from lab.atsam import BESIDE
 from lab.decisions import ANS, SESAM_VITALE, TEAMS, atsam, package, shipped_catalogue, workstation
 
@@ -201,6 +201,52 @@ def test_a_genuine_build_may_carry_other_parts_and_a_person_may_accept_unknown_o
         assert decision.target == STORY
     accepted = check(workstation("10.14.6"), shipped_catalogue(), [offered], accepted=frozenset({"package.unknown-part"}), run=RunState())
     assert accepted.accepted
+
+
+def choosing(selection: PartSelection, *components: str) -> Inspection:
+    """The whole bundle, these of its components with another selection."""
+    whole = package({**STORY, **BESIDE})
+    parts = tuple(replace(one, selection=selection) if one.component in components else one for one in whole.components)
+    return replace(whole, components=parts)
+
+
+@pytest.mark.parametrize(
+    ("offered", "named", "undecided"),
+    [
+        (choosing("left-out", "diagam"), "DiagAM 2.01.19", []),
+        (choosing("left-out", *BESIDE), "DiagAM 2.01.19, amelipro connect 2.02.04", []),
+        (choosing("undecided", "diagam"), "DiagAM 2.01.19", ["fr.sesamvitale.diagAM.pkg"]),
+        # without a part of the unit there is nothing to install: it counts, and the run fails when it is not there
+        (choosing("undecided", "galss"), None, []),
+        (choosing("installed"), None, []),
+    ],
+)
+def test_what_the_packages_own_choices_leave_out_is_told_and_not_brought(
+    offered: Inspection, named: str | None, undecided: list[str]
+) -> None:
+    decision = check(workstation("10.14.6", {"diagam": "3.2.16"}), shipped_catalogue(), [offered], run=RunState())
+    assert decision.accepted
+    found = next(rule for rule in decision.rules if rule.ref == "package.left-out")
+    assert (found.outcome, found.notice, found.certainty) == ("pass", named is not None, "inferred" if named else None)
+    if named is not None:
+        assert found.params == {"parts": named}
+        assert found.evidence == {"parts": named.split(", "), "undecided": undecided}
+        # what is not brought replaces nothing
+        assert next(rule for rule in decision.rules if rule.ref == "bundle.downgrade-needs-uninstall").outcome == "not-applicable"
+
+
+def test_a_unit_without_one_of_its_parts_is_refused() -> None:
+    decision = check(workstation("10.14.6"), shipped_catalogue(), [choosing("left-out", "cryptolib")], run=RunState())
+    assert {rule.ref for rule in decision.reasons} >= {"bundle.incomplete"}
+    assert decision.target == SHARES
+    nothing = check(workstation("10.14.6"), shipped_catalogue(), [choosing("left-out", *STORY, *BESIDE)], run=RunState())
+    (reason,) = [rule for rule in nothing.reasons if rule.ref == "package.not-atsam"]
+    assert reason.words == "package.not-atsam.left-out"
+    # whoever signed what is left out: it is in the package, and he does not publish it
+    assert asked("package.wrong-signer", replace(CRYPTOLIB_LEFT_OUT, build=None)).outcome == "fail"
+
+
+CRYPTOLIB_LEFT_OUT = choosing("left-out", "cryptolib")
 
 
 def with_first(**fields: object) -> Inspection:

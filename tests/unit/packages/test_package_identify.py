@@ -7,7 +7,7 @@ import pytest
 
 from atsam_safe.catalogue.model import BundleMember, Catalogue, Trust
 from atsam_safe.packages.identify import bundle_of, component_of, identify
-from atsam_safe.packages.model import ComponentPackage, Inspection, SignatureFact
+from atsam_safe.packages.model import ComponentPackage, Inspection, PartSelection, SignatureFact
 from lab.atsam import BESIDE, IDENTIFIERS
 from lab.decisions import shipped_catalogue
 from lab.inspecting import release, small_catalogue
@@ -83,6 +83,20 @@ def test_two_releases_of_a_part_of_the_unit_are_no_build_even_if_each_would_fit(
     assert bundle_of(twice[::-1], shipped_catalogue()) is None
     optional = [ComponentPackage(identifier="x", version=version, component="diagam") for version in ("2.01.19", "3.2.16")]
     assert bundle_of([*parts, *optional], shipped_catalogue()) is not None
+
+
+@pytest.mark.parametrize("selection", ["installed", "undecided", "left-out"])
+def test_a_part_of_the_unit_that_is_left_out_makes_no_build(selection: PartSelection) -> None:
+    parts = [ComponentPackage(identifier=component, version=version, component=component) for component, version in STORY.items()]
+    for number in range(len(parts)):
+        changed = msgspec.structs.replace(parts[number], selection=selection)
+        assert (bundle_of([*parts[:number], changed, *parts[number + 1 :]], shipped_catalogue()) is None) is (selection == "left-out")
+        # nor does a second one beside it, whatever its version: this is about who may sign
+        for version in (changed.version, "9"):
+            second = msgspec.structs.replace(changed, version=version)
+            assert (bundle_of([*parts, second], shipped_catalogue()) is None) is (selection == "left-out" or version == "9")
+    optional = ComponentPackage(identifier="x", version="9", component="diagam", selection=selection)
+    assert bundle_of([*parts, optional], shipped_catalogue()) is not None
 
 
 def test_what_a_set_requires_beside_the_unit_must_be_there_in_its_release() -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from msgspec.structs import replace
 
 from atsam_safe.facts.model import ConfigFact
 from atsam_safe.guard import RunState, check
 from atsam_safe.packages.model import ComponentPackage, PayloadEntry
-from atsam_safe.plan.model import RestoreConfig, RunInstaller, RunUninstaller
+from atsam_safe.plan.model import InstallPayload, RestoreConfig, RunInstaller, RunUninstaller, WriteReceipt
 from atsam_safe.plan.planner import plan_install, plan_uninstall
-from lab.atsam import ATSAM_VERSIONS
+from lab.atsam import ATSAM_VERSIONS, BESIDE
 from lab.decisions import atsam, package, shipped_catalogue, workstation
 
 if TYPE_CHECKING:
     from atsam_safe.facts.model import Facts
-    from atsam_safe.packages.model import Inspection
+    from atsam_safe.packages.model import Inspection, PartSelection
     from atsam_safe.plan.model import Plan
 
 STORY = ATSAM_VERSIONS["4.41"]
@@ -56,6 +57,34 @@ def test_what_parts_nobody_knows_can_bring_is_in_the_scope_of_a_running_mac_only
         paths = {entry.path for entry in plan.scope}
         for path in (helper.path, "/private/var/db/receipts/org.example.helper.plist", "/private/var/db/receipts/org.example.helper.bom"):
             assert (path in paths) is (adapter == "macos")
+
+
+@pytest.mark.parametrize("adapter", ["macos", "offline"])
+@pytest.mark.parametrize("selection", ["left-out", "undecided", "installed"])
+def test_what_the_packages_choices_leave_out_is_neither_placed_nor_expected(adapter: str, selection: PartSelection) -> None:
+    whole = package({**STORY, **BESIDE})
+    parts = tuple(replace(one, selection=selection) if one.component == "diagam" else one for one in whole.components)
+    offered = replace(whole, components=parts)
+    facts = replace(workstation("10.14.6", {**STORY, "diagam": "3.2.16"}), adapter=adapter)
+    plan = plan_of(facts, offered)
+    assert plan.left_out == (() if selection == "installed" else ("DiagAM 2.01.19",))
+    receipt = ("fr.sesamvitale.diagAM.pkg", "2.01.19")
+    expected = [one for step in plan.steps if isinstance(step, RunInstaller) for one in step.receipts]
+    written = [(step.identifier, step.version) for step in plan.steps if isinstance(step, InstallPayload | WriteReceipt)]
+    assert (receipt in (expected if adapter == "macos" else written)) is (selection == "installed")
+    # what is there of it is not taken away either
+    touching = [step for step in plan.steps if step.component == "diagam"]
+    assert bool(touching) is (selection == "installed")
+    in_scope = any(entry.path in {"/Applications/DiagAM.app/Contents/MacOS/DiagAM", "/Applications/DiagAM.app"} for entry in plan.scope)
+    assert in_scope is (adapter == "macos" or selection == "installed")
+
+
+def test_a_part_of_the_unit_whose_selection_nobody_can_read_is_expected_all_the_same() -> None:
+    whole = package(STORY)
+    offered = replace(whole, components=tuple(replace(one, selection="undecided") for one in whole.components))
+    plan = plan_of(replace(workstation("10.14.6", STORY), adapter="macos"), offered)
+    (installer,) = [step for step in plan.steps if isinstance(step, RunInstaller)]
+    assert installer.receipts == tuple((one.identifier, one.version) for one in whole.components)
 
 
 def test_folders_of_everybody_have_no_times_and_sealed_ones_are_left_out() -> None:

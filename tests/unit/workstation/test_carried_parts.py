@@ -56,3 +56,19 @@ def test_a_part_nobody_knows_refuses_until_a_person_accepts_it(world: World) -> 
     assert (world.root / UNKNOWN).is_file() is isinstance(world, MacWorld)
     assert world.run("--json", "--yes", "rollback").code == 0
     assert world.fingerprint() == before
+
+
+def test_what_the_package_itself_leaves_out_is_not_missed(world: World) -> None:
+    inspected = world.run("--json", "inspect", world.package("choosing.pkg")).json["data"]["packages"][0]
+    assert {part["component"]: part["selection"] for part in inspected["components"]}["diagam"] == "left-out"
+    assert "fr.sesamvitale.diagAM.pkg" in world.run("inspect", world.package("choosing.pkg")).out
+    before = world.fingerprint()
+    answer = world.run("--json", "--yes", "install", world.package("choosing.pkg"))
+    assert answer.code == 0, answer.out[-3000:]
+    assert answer.json["data"]["plan"]["left_out"] == ["DiagAM 2.01.19"]
+    assert "package.left-out" in {problem["ref"] for problem in answer.json["notices"]}
+    assert not (world.root / "Applications/DiagAM.app").exists()
+    assert (world.root / AMELIPRO).is_file()
+    assert world.run("--json", "verify").code == 0
+    assert world.run("--json", "--yes", "rollback").code == 0
+    assert world.fingerprint() == before

@@ -170,7 +170,7 @@ class Installation:
         """True when a package asks for a restart, or the system did while it was installed."""
         if getattr(self.changing.workstation, "restart_needed", False):
             return True
-        parts = [part for inspection in self.opened.inspections for part in inspection.components]
+        parts = [part for inspection in self.opened.inspections for part in inspection.components if part.selection != "left-out"]
         # Windows Installer: « require…»; macOS: what is used only after a logout is not done before it either, and a restart is one
         return any(part.restart_action.casefold().startswith(("require", "restart", "shutdown", "logout")) for part in parts)
 

@@ -37,7 +37,9 @@ SHOWN_SCRIPTS: Final = 12
 # Those that say something to whoever received the package; the others are for whoever reads the JSON.
 WARNINGS: Final = {
     "bom-missing": N_("It has no list of its files (bill of materials): genuine packages have one, and it is not installed without."),
-    "component-not-referenced": N_("It holds a part that it does not announce itself: {detail}."),
+    "component-not-referenced": N_("It holds a part that it does not announce itself; it is not installed: {detail}."),
+    "component-left-out": N_("Its own choices leave a part out; it is not installed: {detail}."),
+    "component-undecided": N_("It does not say plainly whether a part of it is installed (its own scripts, not run, decide): {detail}."),
     "external-cabinet": N_("It needs a file that lies beside it: {detail}."),
     "windows-does-not-confirm": N_("Windows does not confirm its signature (code {detail})."),
 }

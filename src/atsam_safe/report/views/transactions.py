@@ -79,6 +79,9 @@ def plan_blocks(plan: Plan, catalogue: Catalogue, language: Language) -> list[Bl
         blocks.append(Line(phrase(N_("Your settings stay as they are: {paths}."), language, paths=", ".join(plan.preserved)), 1))
     if plan.kept:
         blocks.append(Line(phrase(N_("Left alone because others need it (paths: {count})."), language, count=len(plan.kept)), 1))
+    if plan.left_out:
+        text = N_("Not installed, because the package's own choices do not select them: {parts}.")
+        blocks.append(Line(phrase(text, language, parts=", ".join(plan.left_out)), 1))
     if plan.strangers:
         text = N_("Goes with the folders of the components, and is in the snapshot (files of others: {count}): {paths}.")
         shown = first_of(plan.strangers)

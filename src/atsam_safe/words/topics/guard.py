@@ -414,6 +414,7 @@ TITLES: Final = {
     "package.wrong-signer": N_("Each component is signed by its own publisher"),
     "package.not-atsam": N_("The package holds components of ATSAM"),
     "package.unknown-part": N_("Every part of the package is known"),
+    "package.left-out": N_("The package's own choices leave no known part out"),
     "package.no-content": N_("Every component brings its files"),
     "package.no-bill": N_("Every component lists its files"),
     "package.unknown-release": N_("Every component is a known release"),

@@ -56,6 +56,21 @@ REFERENCES: Final = (
         next=N_("Check that this is the right file."),
     ),
     Reference(
+        ref="package.not-atsam.left-out",
+        what=N_("“{package}” holds components of ATSAM, but its own choices leave all of them out."),
+        why=N_("Apple's installer goes by these choices, too: nothing would be installed."),
+        next=N_("Check that this is the right file."),
+    ),
+    Reference(
+        ref="package.left-out",
+        what=N_("This program does not install these parts of the package: {parts}."),
+        why=N_(
+            "The package's own choices leave them out unless somebody asks for them, or do not say plainly what becomes of them. Apple's "
+            "installer goes by the same choices."
+        ),
+        next=N_("Nothing to do. If you need one of them, install it from its own package."),
+    ),
+    Reference(
         ref="package.unknown-part",
         what=N_("The package has parts that this program does not know: {parts}."),
         why=N_(
