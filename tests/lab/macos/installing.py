@@ -49,6 +49,8 @@ SERVICE: Final = (
     "package_script_service"
 )
 IGC_SANTE_ROOT: Final = "4B23D44DC5CBDA230FC052DFF52407EDAF373C69"
+# What the Cryptolib's postinstall takes out of the keychain has 36 of them; two whose digests are known stand for all.
+OBSOLETE_ROOTS: Final = ("AD6BBFC62D90736BD2010DEA1FD9E2ABA0D43785", "4E76BA5BADE2964AFF34D86E977A896B5FE01EA9")
 
 
 def install(lab: Lab, argv: Sequence[str], _stdin: bytes) -> None:
@@ -233,6 +235,8 @@ def _scripts_end(lab: Lab, wrong: str | None) -> None:
         (profile / "extensions/CPS2ter-2020_Firefox@asipsante.fr.xpi").write_bytes(b"PK")
         break  # only the home of whoever started the installation
     with lab.opened() as state:
+        # gone from the keychain only: what was said of their trust stays where it is
+        state["certificates"] = [one for one in state["certificates"] if one["sha1"] not in OBSOLETE_ROOTS]
         add_certificate(lab, certificate("AC RACINE IGC-SANTE ELEMENTAIRE", IGC_SANTE_ROOT)["pem"])
         # no script of the installer can show a window: where the right is not open the root stays untrusted
         if IGC_SANTE_ROOT not in state["trusted"] and (lab.release < WINDOW_SINCE or state["right"].get("class") == "allow"):

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from atsam_safe.workstation.macos import trust
+from lab.macos.installing import OBSOLETE_ROOTS
 from lab.macos.keychain import certificate
 from lab.macos.mac import IGC_SANTE_ROOT, QUICK
 from lab.macos.state import OPEN_RIGHT
@@ -205,6 +206,73 @@ def test_a_right_left_open_is_used_before_it_is_closed(mac: MacWorld) -> None:
     assert is_there(mac) == (True, True)
     assert "macos.password-window" not in refs(answer)
     assert mac.fingerprint()["right"] == right
+
+
+# --- old roots that the vendor's script takes away ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old(mac: MacWorld) -> MacWorld:
+    """The same Mac with two roots of the agency's former name, of which it still trusts one."""
+    with mac.mac.lab.opened() as state:
+        state["certificates"] += [certificate(f"GIP-CPS {number}", sha1) for number, sha1 in enumerate(OBSOLETE_ROOTS)]
+        state["trusted"].append(OBSOLETE_ROOTS[0])
+    return mac
+
+
+def old_roots(mac: MacWorld) -> tuple[list[str], list[str]]:
+    """Those that are in the keychain, and those that are trusted."""
+    state = mac.mac.lab.read()
+    there = [one["sha1"] for one in state["certificates"] if one["sha1"] in OBSOLETE_ROOTS]
+    return sorted(there), [sha1 for sha1 in there if sha1 in state["trusted"]]
+
+
+BOTH_OLD_ROOTS = (sorted(OBSOLETE_ROOTS), [OBSOLETE_ROOTS[0]])
+
+
+@pytest.mark.parametrize("how", ["dies-in-script", "drops-a-file"])
+def test_old_roots_that_a_failed_installation_took_away_are_there_again(old: MacWorld, how: str) -> None:
+    before = old.fingerprint()
+    old.mac.lab.set(misbehave={"installer": how})
+    assert old.run("--json", "--yes", "install", old.package("ATSAM-4.41.pkg")).code == 20
+    assert old.fingerprint() == before
+    assert old_roots(old) == BOTH_OLD_ROOTS
+
+
+def test_old_roots_go_with_an_installation_and_come_back_with_what_was_before(old: MacWorld) -> None:
+    installed(old)
+    assert old_roots(old) == ([], [])
+    assert rollback(old).code == 0
+    assert old_roots(old) == BOTH_OLD_ROOTS
+    # and the way back can itself be undone: they stay then, because no component of ours brought them
+    assert rollback(old).code == 0
+    assert old_roots(old) == BOTH_OLD_ROOTS
+
+
+def test_a_killed_installation_brings_old_roots_back(old: MacWorld) -> None:
+    cut_off(old)
+    assert old_roots(old) == ([], [])
+    assert old.run("--json", "recover").code == 0
+    assert old_roots(old) == BOTH_OLD_ROOTS
+
+
+def test_an_old_root_that_was_not_there_before_is_nobodys_to_remove(mac: MacWorld) -> None:
+    installed(mac)
+    with mac.mac.lab.opened() as state:
+        state["certificates"].append(certificate("GIP-CPS", OBSOLETE_ROOTS[0]))
+    assert rollback(mac).code == 0
+    assert old_roots(mac) == ([OBSOLETE_ROOTS[0]], [])
+
+
+def test_an_old_root_that_cannot_be_brought_back_is_told(old: MacWorld) -> None:
+    cut_off(old)
+    old.mac.lab.set(misbehave={"security": "adding-refused"})
+    answer = old.run("--json", "recover")
+    assert answer.code == 21
+    assert "macos.certificates-differ" in refs(answer)
+    old.mac.lab.set(misbehave={})
+    assert old.run("--json", "recover").code == 0
+    assert old_roots(old) == BOTH_OLD_ROOTS
 
 
 @pytest.mark.parametrize(("patience", "trusted"), [(30.0, True), (0.2, False)], ids=["waited-for", "given-up"])

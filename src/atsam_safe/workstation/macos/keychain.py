@@ -1,4 +1,6 @@
-"""Our certificates in the system keychain: kept with the snapshot, and brought back with the trust they had.
+"""Our certificates in the system keychain, and the old ones that ours take away: kept with the snapshot, and brought back with their trust.
+
+What the vendors' scripts only take away (obsolete roots) is put back when it was there, and never removed: nothing of ours brings it.
 
 The keychain file itself is never copied: it holds other people's secrets. Certificates are public, and only those the catalogue knows are
 kept. That a certificate is in the keychain again says nothing about trust, which is proven separately (``trust``).
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class KeptCertificate(msgspec.Struct, frozen=True, kw_only=True):
-    """One of our certificates that was in the system keychain. ``trusted``: it has to be a trusted root again."""
+    """A certificate that was in the system keychain. ``trusted``: it has to be a trusted root again."""
 
     sha1: str
     pem: str
@@ -48,9 +50,16 @@ def ours_of(catalogue: Catalogue) -> tuple[set[str], set[str], set[str]]:
     return ours, names, roots
 
 
+def taken_away(catalogue: Catalogue) -> set[str]:
+    """SHA-1 of what the components' scripts take out of the keychain, as far as it is known."""
+    rules = [rule for component in catalogue.core for rule in component.certificates if rule.role == "obsolete"]
+    return {rule.sha1.upper() for rule in rules if rule.sha1 is not None}
+
+
 def keep(workstation: Mac, catalogue: Catalogue) -> KeptKeychain | None:
-    """Our certificates and whether the Mac trusts each; ``None`` when the keychain cannot be read."""
+    """These certificates and whether the Mac trusts each; ``None`` when the keychain cannot be read."""
     ours, names, roots = ours_of(catalogue)
+    known = ours | taken_away(catalogue)
     found = security.CERTIFICATES.ask(workstation.runner)
     if found is None:
         return None
@@ -65,7 +74,7 @@ def keep(workstation: Mac, catalogue: Catalogue) -> KeptKeychain | None:
                 label=one.label,
             )
             for one in found
-            if (one.sha1 in ours or one.label in names) and one.sha1 in texts
+            if (one.sha1 in known or one.label in names) and one.sha1 in texts
         ),
         ours=tuple(sorted(ours)),
         names=tuple(sorted(names)),
@@ -135,8 +144,9 @@ def _trusted_again(workstation: Mac, wanted: list[KeptCertificate]) -> tuple[Pro
 
 
 def _present(workstation: Mac, kept: KeptKeychain) -> dict[str, str | None] | None:
-    """SHA-1 → name of our certificates that are in the keychain now."""
+    """SHA-1 → name of our certificates that are in the keychain now, and of those that were there before, whoever they belong to."""
     found = security.CERTIFICATES.ask(workstation.runner)
     if found is None:
         return None
-    return {one.sha1: one.label for one in found if one.sha1 in kept.ours or one.label in kept.names}
+    expected = {*kept.ours, *(one.sha1 for one in kept.certificates)}
+    return {one.sha1: one.label for one in found if one.sha1 in expected or one.label in kept.names}
