@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from atsam_safe.snapshot.company import without_company
 from atsam_safe.snapshot.model import PathState, RestoreReport, no_progress
 from atsam_safe.snapshot.parallel import in_parallel
-from atsam_safe.snapshot.scope import UNTIMED, digest_of, observe_scope, sort_key
+from atsam_safe.snapshot.scope import UNTIMED, digest_of, list_scope, observe_scope, read_states, sort_key
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import is_ref, printable, refused
 from atsam_safe.volume.model import Metadata
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from atsam_safe.snapshot.objects import ObjectStore
     from atsam_safe.snapshot.scope import Known
     from atsam_safe.snapshot.state import StateFolder
+    from atsam_safe.volume.model import Entry
     from atsam_safe.volume.volume import Volume
 
 RESTORING = "/run/restoring"
@@ -74,7 +75,8 @@ class Restoration:
         """Restore and prove. Raises ``snapshot.not-restorable`` (nothing touched) or ``WorkstationError`` (touched: run it again)."""
         self._state.files.remove_tree(RESTORING)
         self._remove_temporaries()
-        now = {item.path: item for item in observe_scope(self._volume, self._manifest.scope, progress=self._progress)}
+        seen = list_scope(self._volume, self._manifest.scope)
+        now = {item.path: item for item in read_states(self._volume, seen, progress=self._progress)}
         needed = [item for item in self._manifest.paths if item.kind == "file" and self._needs_content(item, now.get(item.path))]
         staged = self._stage(needed)
         self._remove_extras(now)
@@ -83,7 +85,10 @@ class Restoration:
         self._place(needed, staged)
         with self._volume.neighbours():
             self._make_links(now)
-            self._correct_metadata(now, {item.path for item in needed})
+            exchanged = self._correct_files(now, seen, {item.path for item in needed})
+        self._place(exchanged, self._stage(exchanged))
+        with self._volume.neighbours():
+            self._correct_folders()
         self._remove_new_ancestors()
         self._state.files.remove_tree(RESTORING)
         self._volume.barrier()
@@ -222,13 +227,24 @@ class Restoration:
             self._volume.make_symlink_atomic(path, wanted.link or "", metadata_of(wanted))
             self._changed += 1
 
-    def _correct_metadata(self, now: dict[str, PathState], placed: Iterable[str]) -> None:
-        """Files in place, then folders deepest first: making anything in a folder changes the folder's time."""
+    def _correct_files(self, now: dict[str, PathState], seen: dict[str, Entry | None], placed: Iterable[str]) -> list[PathState]:
+        """Rights, owner and times of the files whose content is right; those that somebody exchanged since it was read, to be made anew."""
         skipped = set(placed)
+        exchanged: list[PathState] = []
         for path, wanted in self._wanted.items():
-            if wanted.kind == "file" and path not in skipped and not same_state(wanted, now.get(path)):
-                self._volume.set_metadata(path, metadata_of(wanted))
+            if wanted.kind != "file" or path in skipped or same_state(wanted, now.get(path)):
+                continue
+            try:
+                self._volume.set_metadata(path, metadata_of(wanted), seen=seen.get(path))
                 self._changed += 1
+            except WorkstationError as error:
+                if not is_ref(error, "volume.shared-file"):
+                    raise
+                exchanged.append(wanted)
+        return exchanged
+
+    def _correct_folders(self) -> None:
+        """After the files, deepest first: making anything in a folder changes the folder's time."""
         folders = [item for item in self._manifest.paths if item.kind == "directory"]
         for wanted in sorted(folders, key=lambda item: -_depth(item.path)):
             self._correct_folder(wanted)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from atsam_safe.volume.model import Metadata
+    from atsam_safe.volume.model import Entry, Metadata
 
 
 class Volume(VolumeReader):
@@ -229,8 +229,12 @@ class Volume(VolumeReader):
         with self.parent(source) as (source_fd, source_name), self.parent(target) as (target_fd, target_name):
             primitives.rename(source_name, source_fd, target_name, target_fd)
 
-    def set_metadata(self, path: str, metadata: Metadata) -> None:
-        """Set mode, owner (as root), extended attributes and times, in the order in which none undoes another."""
+    def set_metadata(self, path: str, metadata: Metadata, *, seen: Entry | None = None) -> None:
+        """Set mode, owner (as root), extended attributes and times, in the order in which none undoes another.
+
+        A file with other names is refused (``volume.shared-file``): what is set through one holds for all, and any user may give somebody
+        else's file a name in a folder of his own. So is one that is not, to the last change, the file that was ``seen``.
+        """
         entry = self.lstat(path)
         if entry is None:
             raise refused("volume.missing", path)
@@ -241,6 +245,8 @@ class Volume(VolumeReader):
         if entry.kind == "other":
             raise refused("volume.not-a-file", path)
         with self._open_any(path, entry) as fd:
+            if entry.kind == "file":
+                _require_same_file(primitives.fstat(fd), seen or entry, path, untouched=seen is not None)
             apply_metadata(fd, metadata)
 
     def remove_temporaries(self, folder: str) -> int:
@@ -327,3 +333,11 @@ def _private_folder(folder: Path) -> Iterator[int]:
         yield fd
     finally:
         primitives.close(fd)
+
+
+def _require_same_file(opened: os.stat_result, entry: Entry, path: str, *, untouched: bool) -> None:
+    """Refuse an opened file that has other names or is not the one of ``entry``; ``untouched``: nor exactly as it was then."""
+    same = (opened.st_dev, opened.st_ino) == (entry.device, entry.inode)
+    unchanged = (opened.st_size, opened.st_mtime_ns, opened.st_ctime_ns) == (entry.size, entry.mtime_ns, entry.ctime_ns)
+    if not stat.S_ISREG(opened.st_mode) or opened.st_nlink != 1 or not same or (untouched and not unchanged):
+        raise refused("volume.shared-file", path)

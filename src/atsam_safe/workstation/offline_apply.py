@@ -19,6 +19,7 @@ from atsam_safe.plan.model import (
     RunUninstaller,
     WriteReceipt,
 )
+from atsam_safe.volume.errors import is_ref
 from atsam_safe.volume.model import Metadata
 from atsam_safe.words.model import Problem, WorkstationError
 from atsam_safe.workstation.receipts import OLD_RECEIPTS, RECEIPTS
@@ -57,7 +58,7 @@ def apply_step(volume: Volume, step: Step, staging: Path, notes: list[Problem]) 
     elif isinstance(step, InstallPayload):
         _install(volume, step, staging)
     elif isinstance(step, ApplyEffect):
-        _effect(volume, step)
+        _effect(volume, step, notes)
     elif isinstance(step, WriteReceipt):
         from atsam_safe.workstation.receipt_writer import write_receipt  # noqa: PLC0415 - needs plistlib, only installs do
 
@@ -161,7 +162,7 @@ def _is_placed(volume: Volume, entry: StagedEntry) -> bool:
 # --- vetted effects ----------------------------------------------------------------------------------------------------------
 
 
-def _effect(volume: Volume, step: ApplyEffect) -> None:
+def _effect(volume: Volume, step: ApplyEffect, notes: list[Problem]) -> None:
     mode = _mode_of(step)
     uid, gid = _owner_of(step)
     if step.kind != "write-file":
@@ -171,7 +172,7 @@ def _effect(volume: Volume, step: ApplyEffect) -> None:
     elif step.kind == "mode":
         if mode is None:
             raise _unusable_mode(step)
-        _set_mode(volume, step, Metadata(mode=mode, uid=uid, gid=gid))
+        _set_mode(volume, step, Metadata(mode=mode, uid=uid, gid=gid), notes)
     elif step.kind == "create-directory":
         _make_parent_of(volume, step.path)
         volume.make_directory(step.path, _DEFAULT_FOLDER)
@@ -187,14 +188,24 @@ def _make_parent_of(volume: Volume, path: str) -> None:
     volume.make_directories(path.rstrip("/").rpartition("/")[0] or "/", _DEFAULT_FOLDER)
 
 
-def _set_mode(volume: Volume, step: ApplyEffect, wanted: Metadata) -> None:
-    """As ``chmod`` and ``chown`` of the vendors' scripts, but a link is left alone, and so is what is not there."""
+def _set_mode(volume: Volume, step: ApplyEffect, wanted: Metadata, notes: list[Problem]) -> None:
+    """As ``chmod`` and ``chown`` of the vendors' scripts, but a link is left alone, and so is what is not there.
+
+    A file with other names is left alone as well, and told: anybody who may write into the folder could have given a file of the system
+    a name there.
+    """
     top = volume.lstat(step.path)
     if top is None:
         return
     for entry in volume.walk(step.path) if step.recursive else (top,):
-        if entry.kind in ("file", "directory"):
+        if entry.kind not in ("file", "directory"):
+            continue
+        try:
             volume.set_metadata(entry.path, wanted)
+        except WorkstationError as error:
+            if not is_ref(error, "volume.shared-file"):
+                raise
+            notes.append(Problem(ref="workstation.shared-file-kept", params=error.problems[0].params, evidence=error.problems[0].evidence))
 
 
 def _owner_of(step: ApplyEffect) -> tuple[int | None, int | None]:

@@ -60,6 +60,13 @@ REFERENCES: Final = (
         exit_code=20,
     ),
     Reference(
+        ref="volume.shared-file",
+        what=N_("The file {path} has other names as well, or was exchanged while the program was working."),
+        why=N_("Rights that are set through one name hold for all of them: a file of the system could be opened to everybody."),
+        next=N_("Find out who put that file there; remove it if nobody needs it, then start again."),
+        exit_code=20,
+    ),
+    Reference(
         ref="volume.folder-not-empty",
         what=N_("The folder {path} is not empty."),
         why=N_("It holds files that are not ours; they are left alone."),

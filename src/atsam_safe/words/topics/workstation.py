@@ -56,4 +56,11 @@ REFERENCES: Final = (
         next=N_("Nothing to do for the components. Show it to the person who looks after the computer."),
         exit_code=11,
     ),
+    Reference(
+        ref="workstation.shared-file-kept",
+        what=N_("The rights of {path} were left as they are: the file has other names elsewhere."),
+        why=N_("What is set through one name holds for all of them, and anybody may have given a file of the system a name there."),
+        next=N_("Find out who put that file there; remove it if nobody needs it."),
+        exit_code=11,
+    ),
 )
