@@ -210,6 +210,14 @@ CHECKS: Final[tuple[Check, ...]] = (
         expects=lambda _outcome, value: value is not None and not value.loaded,
     ),
     Check(
+        name="file-of-a-job",
+        assumption="launchctl print of a loaded job names the file it was loaded from (asked of Apple's own installd)",
+        argv=(launchd.LAUNCHCTL, "print", "system/com.apple.installd"),
+        read=lambda outcome: None if (state := launchd.parse_print(outcome)) is None else state.path,
+        expects=lambda _outcome, value: value is not None and value.endswith("/LaunchDaemons/com.apple.installd.plist"),
+        shown=False,
+    ),
+    Check(
         name="unknown-domain",
         assumption="[4] status of launchctl print gui/UID of nobody",
         argv=(launchd.LAUNCHCTL, "print", "gui/59999"),

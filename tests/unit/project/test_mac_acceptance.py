@@ -28,7 +28,8 @@ def make_lab(folder: Path, version: str) -> Lab:
     lab.volume.mkdir()
     many = [{"pid": 100 + number, "ppid": 1, "user": "docteur", "path": f"/usr/libexec/d{number}"} for number in range(20)]
     job = {"domain": "system", "label": "a.b", "path": "/a", "program": "/a", "pid": 5}
-    lab.set(processes=many, jobs=[job], tokens=["fr.asip.esante.CPSToken:80250000012345678901"])
+    daemon = {**job, "label": "com.apple.installd", "path": "/System/Library/LaunchDaemons/com.apple.installd.plist"}
+    lab.set(processes=many, jobs=[job, daemon], tokens=["fr.asip.esante.CPSToken:80250000012345678901"])
     return lab
 
 
