@@ -103,7 +103,7 @@ def build_materials(folder: Path) -> None:
     """Packages and catalogue; slow (keys), so made once per session.
 
     ``whole.pkg`` carries the components ATSAM has beside the unit, ``odd.pkg`` one more part that nobody knows;
-    ``choosing.pkg`` leaves DiagAM out by its own choices.
+    ``choosing.pkg`` leaves DiagAM out by its own choices; in ``renamed.pkg`` SrvSVCNAM has its second current identifier.
     """
     authority = Authority.create()
     signer = authority.signer()
@@ -115,6 +115,8 @@ def build_materials(folder: Path) -> None:
     (folder / "odd.pkg").write_bytes(build_atsam("4.41", signer, versions=BESIDE, more=[unknown_part()]))
     labelled = Sabotage(contents=((AGENT_FILE, labelled_agent(OTHER_LABEL)),))
     (folder / "labelled.pkg").write_bytes(build_atsam("4.41", signer, sabotage={SRVSVCNAM: labelled}))
+    renamed = Sabotage(identifier="org.cnamts.SrvSVcnam_Install.pkg")
+    (folder / "renamed.pkg").write_bytes(build_atsam("4.41", signer, sabotage={SRVSVCNAM: renamed}))
     (folder / "choosing.pkg").write_bytes(build_atsam("4.41", signer, versions=BESIDE, choices={DIAGAM: 'start_selected="false"'}))
     write_test_manifests(folder / "catalogue", authority.trust())
 

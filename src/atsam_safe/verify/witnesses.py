@@ -67,6 +67,26 @@ def is_current(component: Component, receipt: Receipt) -> bool:
     )
 
 
+def _speaking(component: Component, receipts: Iterable[Receipt]) -> list[Receipt]:
+    """The receipts that say which version is installed.
+
+    A component with two current identifiers keeps the receipt of the release before when the next one comes under the other: of those
+    that differ the one installed last speaks. Without dates nothing says which that is, and a contradiction stays one.
+    """
+    current = [receipt for receipt in receipts if is_current(component, receipt) and _readable(receipt.version)]
+    names = {rule.id for rule in component.receipts if rule.current and rule.match == "exact"}
+    dates = [receipt.installed_at for receipt in current if receipt.identifier in names]
+    if None in dates or len(set(dates)) < 2:  # noqa: PLR2004 - one moment, or none
+        return current
+    last = max(date for date in dates if date is not None)
+    said = {_key(receipt) for receipt in current if receipt.identifier in names and receipt.installed_at == last}
+    return [receipt for receipt in current if receipt.identifier not in names or _key(receipt) in said]
+
+
+def _key(receipt: Receipt) -> tuple[int, ...]:
+    return ComponentVersion.parse(receipt.version or "").key
+
+
 def _readable(version: str | None) -> bool:
     if version is None:
         return False
@@ -114,9 +134,7 @@ def readings(rules: Iterable[WitnessRule], view: View) -> Iterator[Reading]:
 def component_witnesses(component: Component, view: View, receipts: Iterable[Receipt]) -> tuple[Witness, ...]:
     """The component-level witnesses: current receipts, and what the files declare."""
     found = [
-        Witness(kind="receipt", version=receipt.version or "", source=receipt.identifier)
-        for receipt in receipts
-        if is_current(component, receipt) and _readable(receipt.version)
+        Witness(kind="receipt", version=receipt.version or "", source=receipt.identifier) for receipt in _speaking(component, receipts)
     ]
     for reading in readings(component.witnesses, view):
         if reading.value is not None and reading.rule.value is None and _readable(reading.value):

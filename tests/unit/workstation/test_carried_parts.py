@@ -72,3 +72,13 @@ def test_what_the_package_itself_leaves_out_is_not_missed(world: World) -> None:
     assert world.run("--json", "verify").code == 0
     assert world.run("--json", "--yes", "rollback").code == 0
     assert world.fingerprint() == before
+
+
+def test_a_component_under_its_second_identifier_is_verified_like_any_other(world: World) -> None:
+    before = world.fingerprint()
+    answer = world.run("--json", "--yes", "install", world.package("renamed.pkg"))
+    assert answer.code == 0, answer.out[-3000:]
+    status = world.run("--json", "status").json["data"]
+    assert (status["bundle"], status["fit"]) == ("atsam-macos-4.41", True)
+    assert world.run("--json", "--yes", "rollback").code == 0
+    assert world.fingerprint() == before
