@@ -37,9 +37,9 @@ def external_cabinet(case: Case) -> Verdict | None:
     if not _concerns(case):
         return None
     for inspection in case.inspections:
-        cabinets = inspection.installer.external_cabinets if inspection.installer is not None else ()
-        if cabinets:
-            return fail(package=inspection.path.rpartition("/")[2], cabinets=", ".join(cabinets), evidence={"cabinets": list(cabinets)})
+        beside = inspection.installer.beside if inspection.installer is not None else ()
+        if beside:
+            return fail(package=inspection.path.rpartition("/")[2], cabinets=", ".join(beside), evidence={"cabinets": list(beside)})
     return PASS
 
 

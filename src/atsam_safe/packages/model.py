@@ -132,8 +132,8 @@ class InstallerFact(msgspec.Struct, frozen=True, kw_only=True):
     """What a Windows Installer package says of itself. Codes are upper case with braces.
 
     ``architecture`` is that of the package, ``per_machine`` whether it is installed for everybody.
-    ``external_cabinets`` must lie beside it. Of the properties its conditions ask for, ``properties`` are those it sets from the
-    beginning, ``undecided`` those that its own actions or searches set while it runs (``*``: any that it does not set itself).
+    ``beside``: archives and files that must lie beside it. Of the properties its conditions ask for, ``properties`` are those it sets
+    from the beginning, ``undecided`` those that its own actions or searches set while it runs (``*``: any that it does not set itself).
     """
 
     product_code: str
@@ -146,7 +146,7 @@ class InstallerFact(msgspec.Struct, frozen=True, kw_only=True):
     architecture: Literal["x86_64", "arm64", "i386"] | None = None
     per_machine: bool = False
     conditions: tuple[LaunchCondition, ...] = ()
-    external_cabinets: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     properties: tuple[GivenProperty, ...] = ()
     undecided: tuple[str, ...] = ()
 

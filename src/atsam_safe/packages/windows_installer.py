@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -24,6 +24,7 @@ from atsam_safe.packages.model import (
     SignatureFact,
 )
 from atsam_safe.packages.msi import MsiDatabase
+from atsam_safe.packages.windows_source import is_compressed, names_beside, number
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 
 _CODE: Final = re.compile(r"\{[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}\}\Z", re.IGNORECASE)
 _PLATFORMS: Final = {"intel": "i386", "": "i386", "x64": "x86_64", "amd64": "x86_64", "arm64": "arm64"}
-_TEMPLATE, _PACKAGE_CODE, _WORD_COUNT = 7, 9, 15
-_COMPRESSED: Final = 2
+_TEMPLATE, _PACKAGE_CODE = 7, 9
 # custom actions that carry code or start a program: kinds 1, 2, 5, 6 of the low bits, from whatever source
 _CODE_KINDS: Final = frozenset({1, 2, 5, 6})
 _KIND_MASK: Final = 0x07
@@ -107,7 +107,7 @@ def _installer(database: MsiDatabase) -> InstallerFact:
         conditions=tuple(conditions),
         properties=tuple(GivenProperty(name=name, value=printable(properties[name])) for name in asked if name in properties),
         undecided=tuple(sorted(_undecided(database) & {*asked, "*"})),
-        external_cabinets=tuple(printable(name) for name in _external_cabinets(database)),
+        beside=names_beside(database),
     )
 
 
@@ -127,10 +127,10 @@ def _undecided(database: MsiDatabase) -> set[str]:
     """
     found = {str(row.get("Property")) for table in ("AppSearch", "CCPSearch") for row in database.table(table)}
     found |= {str(row.get("ActionProperty")) for row in database.table("Upgrade")}
-    order = {str(row.get("Action")): _number(row.get("Sequence")) for row in database.table("InstallExecuteSequence")}
+    order = {str(row.get("Action")): number(row.get("Sequence")) for row in database.table("InstallExecuteSequence")}
     asked_at = order.get("LaunchConditions", 0)
     for row in database.table("CustomAction"):
-        kind = _number(row.get("Type"))
+        kind = number(row.get("Type"))
         if kind & _SOURCE_MASK == _SETS_PROPERTY:
             found.add(str(row.get("Source")))
         elif kind & _KIND_MASK in _CODE_KINDS and 0 < order.get(str(row.get("Action")), 0) < asked_at:
@@ -143,34 +143,23 @@ def _code_or_none(text: str | None) -> str | None:
     return text.strip().upper() if found and text is not None else None
 
 
-def _external_cabinets(database: MsiDatabase) -> list[str]:
-    """Archives that lie beside the package: without them it can neither be installed nor repaired."""
-    names = [str(row.get("Cabinet") or "") for row in database.table("Media")]
-    return [name for name in names if name and not name.startswith("#")][:_MOST_NAMED]
-
-
 def _component(database: MsiDatabase, installer: InstallerFact) -> ComponentPackage:
-    sizes = [_number(row.get("FileSize")) for row in database.table("File")]
-    compressed = _number(database.summary().get(_WORD_COUNT)) & _COMPRESSED
+    sizes = [number(row.get("FileSize")) for row in database.table("File")]
     return ComponentPackage(
         identifier=installer.product_code,
         version=installer.version,
         install_location="",
-        payload=PayloadSummary(files=len(sizes), bytes=sum(sizes), compression="cabinet" if compressed else "none"),
+        payload=PayloadSummary(files=len(sizes), bytes=sum(sizes), compression="cabinet" if is_compressed(database) else "none"),
         scripts=tuple(_scripts(database)),
         restart_action=_restart(database),
     )
-
-
-def _number(value: Any) -> int:  # noqa: ANN401 - a cell of a table
-    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _scripts(database: MsiDatabase) -> list[ScriptFact]:
     """Custom actions that run code: named, and told apart by a digest of what they say (their code lies in another stream)."""
     found: list[ScriptFact] = []
     for row in database.table("CustomAction")[:_MOST_NAMED]:
-        if _number(row.get("Type")) & _KIND_MASK in _CODE_KINDS:
+        if number(row.get("Type")) & _KIND_MASK in _CODE_KINDS:
             said = "\0".join(str(row.get(column) or "") for column in ("Action", "Type", "Source", "Target"))
             found.append(ScriptFact(name=printable(row.get("Action")), sha256=hashlib.sha256(said.encode()).hexdigest()))
     return found
@@ -179,12 +168,12 @@ def _scripts(database: MsiDatabase) -> list[ScriptFact]:
 def _restart(database: MsiDatabase) -> str:
     """``require`` when the package always asks for a restart, whatever it met."""
     rows = database.table("InstallExecuteSequence")
-    asked = any(row.get("Action") in _RESTARTS and not row.get("Condition") and _number(row.get("Sequence")) for row in rows)
+    asked = any(row.get("Action") in _RESTARTS and not row.get("Condition") and number(row.get("Sequence")) for row in rows)
     return "require" if asked else "none"
 
 
 def _warnings(database: MsiDatabase, installer: InstallerFact, *, extended: bool) -> tuple[str, ...]:
-    found = [f"external-cabinet:{name}" for name in installer.external_cabinets]
+    found = [f"external-cabinet:{name}" for name in installer.beside]
     if database.signed and not extended:
         found.append("signature-without-stream-names")
     if not installer.per_machine:

@@ -90,7 +90,7 @@ def test_codes_say_nothing_where_no_products_can_be_seen() -> None:
     ("cabinets", "outcome"), [((), "pass"), (("data1.cab",), "fail"), (("data1.cab", "data2.cab"), "fail")], ids=["none", "one", "two"]
 )
 def test_a_package_whose_files_lie_beside_it_is_refused_wherever_it_stands_among_others(cabinets: tuple[str, ...], outcome: str) -> None:
-    odd = installer("outer", external_cabinets=cabinets)
+    odd = installer("outer", beside=cabinets)
     for packages in ((odd,), (installer(), odd), (odd, installer()), (atsam("4.41"), odd)):
         found = installing(facts(), *packages, ref="windows.external-cabinet")
         assert found.outcome == outcome
@@ -101,7 +101,7 @@ def test_a_package_whose_files_lie_beside_it_is_refused_wherever_it_stands_among
 
 def test_the_windows_rules_do_not_concern_a_mac() -> None:
     seen = replace(workstation("10.14.6"), products=(product(windows_installer=False),))
-    decision = check(seen, shipped_catalogue(), [installer(external_cabinets=("data1.cab",))], run=RunState())
+    decision = check(seen, shipped_catalogue(), [installer(beside=("data1.cab",))], run=RunState())
     windows = {rule.ref: rule.outcome for rule in decision.rules if rule.ref.startswith("windows.")}
     assert windows
     assert set(windows.values()) == {"not-applicable"}

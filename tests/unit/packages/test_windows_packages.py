@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +19,7 @@ from atsam_safe.packages import inspect_path
 from atsam_safe.packages.limits import DEFAULT_LIMITS
 from atsam_safe.packages.msi import MsiDatabase, stream_name
 from atsam_safe.packages.reading import PinnedFile
+from atsam_safe.packages.windows_source import names_beside, needed_beside
 from atsam_safe.words.model import Problem
 from atsam_safe.words.translate import explain
 from lab.windows import installers
@@ -232,3 +233,66 @@ def test_windows_paths_take_no_notice_of_case() -> None:
     assert key("C:/WINDOWS/Galss.INI\\") == key(r"c:\windows\galss.ini")
     assert covers(r"C:\a\*\lib", r"c:\A\1.40\LIB\x.dll", below=True)
     assert not covers(r"C:\a\*\lib", r"c:\A\1.40\LIB\x.dll", below=False)
+
+
+FILES = (("F0", 512), ("F1", 512))
+IN_CABINET: list[dict[str, object]] = [{"LastSequence": 2, "Cabinet": "#x.cab"}]
+BESIDE: list[dict[str, object]] = [{"LastSequence": 1, "Cabinet": "#x.cab"}, {"LastSequence": 2, "Cabinet": "data1.cab"}]
+
+
+class Database:
+    """What is asked of a package, without one."""
+
+    def __init__(self, flags: object, media: list[dict[str, object]], files: tuple[tuple[str, int], ...], streams: tuple[str, ...]) -> None:
+        self.stream_names = streams
+        self._flags = flags
+        rows = [{"FileName": f"{n}~1|{n}.dll", "Attributes": told, "Sequence": place} for place, (n, told) in enumerate(files, 1)]
+        self._tables: dict[str, list[dict[str, object]]] = {"Media": media, "File": rows}
+
+    def table(self, name: str) -> list[dict[str, object]]:
+        return self._tables[name]
+
+    def summary(self) -> dict[int, object]:
+        return {15: self._flags}
+
+
+@pytest.mark.parametrize(
+    ("flags", "media", "files", "streams", "beside"),
+    [
+        pytest.param(2, IN_CABINET, FILES, ("x.cab",), (), id="all inside"),
+        pytest.param(2, IN_CABINET, FILES, ("X.CAB",), (), id="a stream's case does not matter"),
+        pytest.param(2, BESIDE, FILES, ("x.cab",), ("data1.cab",), id="an archive beside"),
+        pytest.param(2, IN_CABINET, FILES, (), ("x.cab",), id="the archive was taken out"),
+        pytest.param(2, [*IN_CABINET, {"LastSequence": 2, "Cabinet": "#y.cab"}], FILES, ("x.cab",), (), id="an archive for no file"),
+        pytest.param(2, IN_CABINET, (("F0", 512), ("F1", 0x2200)), ("x.cab",), ("F1.dll",), id="one file says it lies beside"),
+        pytest.param(0, [{"LastSequence": 2, "Cabinet": None}], FILES, (), ("F0.dll", "F1.dll"), id="nothing is compressed"),
+        pytest.param(0, IN_CABINET, (("F0", 0x4200), ("F1", 0x4000)), ("x.cab",), (), id="each file says it is compressed"),
+        pytest.param(4, IN_CABINET, FILES, ("x.cab",), ("F0.dll", "F1.dll"), id="an administrative image"),
+        pytest.param(None, IN_CABINET, FILES, ("x.cab",), ("F0.dll", "F1.dll"), id="no word count means 0"),
+        pytest.param(0, [], (), (), (), id="no file at all"),
+    ],
+)
+def test_what_a_package_needs_beside_itself(
+    flags: object, media: list[dict[str, object]], files: tuple[tuple[str, int], ...], streams: tuple[str, ...], beside: tuple[str, ...]
+) -> None:
+    assert names_beside(cast("MsiDatabase", Database(flags, media, files, streams))) == beside
+
+
+def test_many_files_beside_are_named_within_bounds() -> None:
+    found = names_beside(cast("MsiDatabase", Database(0, [], tuple((f"F{place}", 512) for place in range(500)), ())))
+    assert len(found) == 20
+
+
+@pytest.mark.parametrize(
+    ("statement", "beside"),
+    [
+        ("UPDATE `Media` SET `Cabinet`='data1.cab'", ("data1.cab",)),
+        ("UPDATE `File` SET `Attributes`=8192 WHERE `File`='F1'", ("cps3_csp_w64.dll",)),
+    ],
+)
+def test_a_built_package_that_is_not_whole_says_so(shelf: Shelf, tmp_path: Path, statement: str, beside: tuple[str, ...]) -> None:
+    place = installers.build(dataclasses.replace(shelf.product, statements=(statement,)), tmp_path / "beside.msi")
+    found = shelf.inspect(place)
+    assert found.installer is not None
+    assert (found.installer.beside, needed_beside(place), needed_beside(shelf.plain)) == (beside, beside, ())
+    assert set(found.warnings) >= {f"external-cabinet:{name}" for name in beside}

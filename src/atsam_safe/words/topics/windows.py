@@ -176,6 +176,13 @@ REFERENCES: Final = (
         exit_code=20,
     ),
     Reference(
+        ref="windows.cached-package-not-whole",
+        what=N_("The package that Windows keeps of {product} is not whole: it needs files from elsewhere ({files})."),
+        why=N_("With that package the product could not be put back, so nothing is begun."),
+        next=N_("Ask the publisher of {product} for a package in one file, have it take the place of this one, then run it again."),
+        exit_code=20,
+    ),
+    Reference(
         ref="windows.key-not-kept",
         what=N_("The registry key {key} could not be kept."),
         why=N_("Without it there would be no complete way back, so nothing is begun."),

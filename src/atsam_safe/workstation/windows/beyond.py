@@ -148,7 +148,14 @@ def _plain(name: str) -> str:
 
 
 def _keep_product(pc: Pc, component: Component, product: InstalledProduct, folder: Path) -> KeptProduct:
-    """The cached package goes when the product is uninstalled, so it is copied before; without one there is no way back."""
+    """The cached package goes when the product is uninstalled, so it is copied before; without a whole one there is no way back.
+
+    What lies beside the package it came from does not help: Windows Installer would look for it beside the copy, and it is not taken along,
+    because the folder it lies in (a temporary one, as a rule) may be anybody's.
+    """
+    from atsam_safe.packages.errors import PackageError  # noqa: PLC0415 - only changes capture
+    from atsam_safe.packages.windows_source import needed_beside  # noqa: PLC0415 - as said
+
     cached = pc.native.product(product.code, "LocalPackage") or product.local_package
     name = f"package-{normal(product.code)}.msi"
     if cached is None:
@@ -156,8 +163,11 @@ def _keep_product(pc: Pc, component: Component, product: InstalledProduct, folde
     try:
         shutil.copyfile(cached, folder / name)
         digest = digest_of(folder / name)
-    except OSError as error:
+        beside = needed_beside(folder / name)
+    except (OSError, PackageError) as error:
         raise _failed("windows.no-cached-package", product=product.name) from error
+    if beside:
+        raise _failed("windows.cached-package-not-whole", product=product.name, files=", ".join(beside))
     return KeptProduct(
         code=normal(product.code),
         name=product.name,
