@@ -234,7 +234,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     ),
     Check(
         name="processes",
-        assumption="ps lists full paths, none cut",
+        assumption="ps lists every process by the name it was started by, none cut",
         argv=people.PROCESSES.argv,
         read=lambda outcome: len(people.parse_processes(outcome) or ()),
         expects=lambda _outcome, value: value > 10,  # noqa: PLR2004 - any Mac runs hundreds

@@ -33,7 +33,7 @@ def watch_services(runner: CommandRunner, seconds: Sequence[float] = (0, 5, 15, 
     begin = time.monotonic()
     for moment in seconds:
         time.sleep(max(0.0, begin + moment - time.monotonic()))
-        now = services_now(people.PROCESSES.ask(runner) or ())
+        now = services_now(people.running(runner) or ())
         sys.stdout.write(f"services {moment:g} s after the installation: {', '.join(now) or 'none'}\n")
 
 

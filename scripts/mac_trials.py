@@ -1,17 +1,22 @@
-"""What a real Mac is tried for, not only asked: its volumes, the barrier, attributes, and whether applications may be changed."""
+"""What a real Mac is tried for, not only asked: its volumes, the barrier, attributes, applications, and the names of processes."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from plumbum import local
 
 from atsam_safe.volume import primitives
 from atsam_safe.volume.reading import WRITTEN_FOLDERS
 from atsam_safe.volume.volume import Volume
 from atsam_safe.words.model import WorkstationError
+from atsam_safe.workstation.commands import SystemCommandRunner
+from atsam_safe.workstation.macos import libproc, people
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +56,8 @@ def _extended_attributes() -> tuple[Any, bool]:
         return before, back == own["org.example.atsam-safe"]
 
 
+# some end between the two questions
+MOST: Final = 0.9
 APPLICATIONS: Final = tuple(
     f"/Applications/{name}.app" for name in ("cpgesosx", "cpgesosx_cps2", "SrvSVcnam_Lanceur", "SrvSVcnam_Moniteur")
 )
@@ -77,6 +84,23 @@ def application_bundles(root: Path = Path("/")) -> tuple[Any, bool]:
     return found or "none is here", set(found.values()) <= {"allowed", "EPERM"}
 
 
+def name_and_executable() -> tuple[Any, bool]:
+    """A program started by a bare name, as at a prompt: what ``ps`` says, what the kernel says, and for how many of all it does."""
+    started = local["/usr/bin/env"].popen(["sleep", "60"], start_new_session=True)
+    number = started.pid or 0
+    try:
+        time.sleep(0.5)
+        named = {one.pid: one.path for one in people.PROCESSES.ask(SystemCommandRunner()) or ()}
+        told = {pid: libproc.executable(pid) for pid in named}
+    finally:
+        started.kill()
+        started.wait()
+    others = [pid for pid, path in told.items() if path is not None]
+    unlike = sum(named[pid] != told[pid] for pid in others)
+    found = {"ps": named.get(number), "kernel": told.get(number), "all": len(named), "told": len(others), "unlike ps": unlike}
+    return found, found["ps"] == "sleep" and found["kernel"] == "/bin/sleep" and len(others) >= MOST * len(named)
+
+
 TRIALS: Final = (
     Trial(name="sealed-root", assumption="the written folders can be written, whatever the root is", attempt=_root_and_written),
     Trial(name="barrier", assumption="fsync_volume_np and F_FULLFSYNC work", attempt=_barrier),
@@ -85,5 +109,10 @@ TRIALS: Final = (
         name="application-bundles",
         assumption="since macOS 13 EPERM for root without « App Management », which macOS then asks for; before, or with it, allowed",
         attempt=application_bundles,
+    ),
+    Trial(
+        name="name-and-executable",
+        assumption="ps names a process by argv[0]; proc_pidpath tells the full path, of other people's processes as well",
+        attempt=name_and_executable,
     ),
 )

@@ -89,6 +89,11 @@ class SystemCommandRunner:
         self._root = commands_root
         self._environment = {**CLEAN_ENVIRONMENT, **(extra_environment or {})}
 
+    @property
+    def of_this_machine(self) -> bool:
+        """False where the commands are a laboratory's: the processes they list are not this machine's."""
+        return self._root == Path("/")
+
     def with_environment(self, more: dict[str, str]) -> SystemCommandRunner:
         """The same runner with ``more`` in the environment of its commands."""
         return SystemCommandRunner(self._root, {**self._environment, **more})

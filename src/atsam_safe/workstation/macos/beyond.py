@@ -199,7 +199,7 @@ def _label_now(workstation: Mac, job: KeptJob) -> str | None:
 
 
 def _stop_programs(workstation: Mac, kept: KeptSystem) -> None:
-    running = people.PROCESSES.ask(workstation.runner) or ()
+    running = people.running(workstation.runner) or ()
     ours = {process.path for process in running if any(matches(pattern, process.path) for pattern in kept.programs)}
     if ours:
         stop_processes(workstation, tuple(sorted(ours)))

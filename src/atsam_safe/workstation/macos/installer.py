@@ -39,6 +39,12 @@ WRITING_SERVICES: Final = (
 SANDBOXES: Final = "/Library/InstallerSandboxes"
 ACTIVE_SANDBOX: Final = ".activeSandbox"
 
+
+def may_be(program: str, path: str) -> bool:
+    """True when a process of ``path`` is ``program``, or may be: one known by a bare name only (« installer ») counts as the system's."""
+    return path == program or (not path.startswith("/") and path.rpartition("/")[2] == program.rpartition("/")[2])
+
+
 Kind = Literal["installed", "refused", "failed", "needs-rosetta", "not-root", "untrusted", "unreadable", "timed-out", "unknown"]
 
 

@@ -24,7 +24,7 @@ from atsam_safe.facts.model import (
     TokenExtensionFact,
 )
 from atsam_safe.workstation.macos import launchd, people, receipts, security, smartcards, system
-from atsam_safe.workstation.macos.installer import SCRIPT_SERVICE, WORKING_PROGRAMS
+from atsam_safe.workstation.macos.installer import SCRIPT_SERVICE, WORKING_PROGRAMS, may_be
 from atsam_safe.workstation.receipts import receipt_filter
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def complete(facts: Facts, catalogue: Catalogue, runner: CommandRunner, *, eleva
     ``moves``: whether files are moving right now, asked only when nothing else tells whether an installation is under way.
     """
     notes = list(facts.notes)
-    processes = people.PROCESSES.ask(runner)
+    processes = people.running(runner)
     console = people.parse_console_user(runner.run((people.SCUTIL,), limit=10.0, answers=people.CONSOLE_QUESTION))
     homes = _homes(facts, runner)
     notes.extend(_receipt_notes(facts, catalogue, runner))
@@ -147,9 +147,9 @@ def _known_processes(
 
 def _installing(processes: tuple[people.RunningProcess, ...], moves: Callable[[], bool]) -> bool:
     """True while an installation is under way. The service for scripts may stay without any: then what files do decides."""
-    services = {process.pid for process in processes if process.path == SCRIPT_SERVICE}
+    services = {process.pid for process in processes if may_be(SCRIPT_SERVICE, process.path)}
     others = set(WORKING_PROGRAMS) - {SCRIPT_SERVICE}
-    if any(process.path in others or process.parent in services for process in processes):
+    if any(process.parent in services or any(may_be(other, process.path) for other in others) for process in processes):
         return True
     return bool(services) and moves()
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from atsam_safe.workstation.commands import SystemCommandRunner
+from atsam_safe.workstation.macos import libproc
 from atsam_safe.workstation.macos.launchd import LAUNCHCTL
 from atsam_safe.workstation.macos.probe import Probe
 
 if TYPE_CHECKING:
-    from atsam_safe.workstation.commands import CommandOutcome
+    from atsam_safe.workstation.commands import CommandOutcome, CommandRunner
 
 Value = TypeVar("Value")
 
@@ -24,7 +26,7 @@ FIRST_PERSON_UID: Final = 500
 
 
 class RunningProcess(msgspec.Struct, frozen=True, kw_only=True):
-    """A process by its executable's full path (``comm`` on macOS, blanks included)."""
+    """A process by its executable's full path. Where the kernel does not tell it: by the name it was started by, perhaps a bare one."""
 
     pid: int
     parent: int
@@ -48,7 +50,11 @@ class ConsoleUser(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_processes(outcome: CommandOutcome) -> tuple[RunningProcess, ...] | None:
-    """Read ``ps -axww -o pid=,ppid=,user=,comm=``: the path is last because it may hold blanks."""
+    """Read ``ps -axww -o pid=,ppid=,user=,comm=``: the name is last because it may hold blanks.
+
+    ``comm`` is ``argv[0]`` on macOS (Apple's ``ps/print.c``): the full path for whatever launchd or the Finder starts, not for what
+    somebody types (« sudo installer »).
+    """
     if outcome.status != 0:
         return None
     processes = []
@@ -127,6 +133,14 @@ PROCESSES: Final = Probe(name="processes", argv=(PS, "-axww", "-o", "pid=,ppid=,
 COMMAND_LINES: Final = Probe(name="command-lines", argv=(PS, "-axww", "-o", "pid=,pgid=,args="), parse=parse_command_lines)
 ACCOUNTS: Final = Probe(name="accounts", argv=(DSCL, ".", "-list", "/Users", "UniqueID"), parse=parse_accounts)
 CONSOLE_QUESTION: Final = b"show State:/Users/ConsoleUser\n"
+
+
+def running(runner: CommandRunner) -> tuple[RunningProcess, ...] | None:
+    """Everything that runs, each process with what the kernel says it runs; ``None`` when that cannot be listed."""
+    found = PROCESSES.ask(runner)
+    if found is None or not (isinstance(runner, SystemCommandRunner) and runner.of_this_machine):
+        return found
+    return tuple(msgspec.structs.replace(one, path=libproc.executable(one.pid) or one.path) for one in found)
 
 
 def home_of(user: str) -> Probe[str | None]:

@@ -34,13 +34,13 @@ def activity(workstation: Mac) -> Activity:
     ``doubtful``: the system's service is there and runs no script, or files of an installation lie ready. That may be the moment between
     two scripts, or nothing at all any more: which of both, only the files themselves tell.
     """
-    found = people.PROCESSES.ask(workstation.runner)
-    if found is None or any(process.path == installer.INSTALLER for process in found):
+    found = people.running(workstation.runner)
+    if found is None or any(installer.may_be(installer.INSTALLER, process.path) for process in found):
         return "working"
-    services = {process.pid for process in found if process.path == installer.SCRIPT_SERVICE}
+    services = {process.pid for process in found if installer.may_be(installer.SCRIPT_SERVICE, process.path)}
     if any(process.parent in services for process in found):
         return "working"
-    writing = any(process.path in installer.WRITING_SERVICES for process in found)
+    writing = any(installer.may_be(service, process.path) for process in found for service in installer.WRITING_SERVICES)
     return "doubtful" if services or (writing and _files_lie_ready(workstation)) else "none"
 
 

@@ -125,7 +125,7 @@ def stop_processes(workstation: Mac, paths: tuple[str, ...]) -> str:
 
 
 def _running(workstation: Mac, paths: tuple[str, ...]) -> tuple[people.RunningProcess, ...]:
-    found = people.PROCESSES.ask(workstation.runner)
+    found = people.running(workstation.runner)
     if found is None:
         raise _failed("macos.cannot-be-asked", command=people.PS)
     return tuple(process for process in found if any(matches(path, process.path) for path in paths))
