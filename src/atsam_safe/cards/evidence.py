@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from atsam_safe.cards.cache import CacheFact
-from atsam_safe.cards.model import CertificateFact, Identity, Slot
+from atsam_safe.cards.model import CertificateFact, Identity, Slot, UnreadGeneration
 from atsam_safe.words.model import Problem
 
 
@@ -95,7 +95,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     ``service`` is the problem with the smart-card service (``None``: it answers). ``slots`` is ``None`` when readers could not be listed.
     ``person``: somebody is there and was asked to insert the card. ``reader`` is where the CPS is. ``held_by`` and ``middlewares`` name
-    other programs and middlewares on this workstation. ``cached``: the middleware's cache holds files of the inserted card (``None``: there
+    other programs and middlewares on this workstation. ``unread``: generations of cards that the installed middleware cannot read.
+    ``cached``: the middleware's cache holds files of the inserted card (``None``: there
     is no cache, or no card to compare with).
     """
 
@@ -106,6 +107,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     direct: DirectReading | None = None
     middleware: MiddlewareFact | None = None
     middlewares: tuple[str, ...] = ()
+    unread: tuple[UnreadGeneration, ...] = ()
     held_by: tuple[str, ...] = ()
     galss: GalssFact | None = None
     desktop: tuple[DesktopCheck, ...] = ()

@@ -183,6 +183,27 @@ def _token_here(evidence: Evidence) -> TokenFact | None:
     return next((token for token in here if token.usable), None)
 
 
+def _not_recognised(evidence: Evidence, params: dict[str, str], error: str) -> Problem:
+    """A card that the middleware does not know: which release would, and whether there is one for this system, as far as it is known."""
+    ref = "middleware.card-not-recognised"
+    slot = next((slot for slot in evidence.slots or () if slot.name == evidence.reader), None)
+    generation = slot.card.generation if slot is not None and slot.card is not None else ""
+    unread = next((entry for entry in evidence.unread if entry.name == generation), None)
+    if unread is None or unread.builds is None:
+        return Problem(ref=ref, params=params, evidence={"error": error, "generation": generation})
+    shown = {
+        "card": unread.name,
+        "component": unread.component,
+        "installed": unread.version,
+        "minimum": unread.minimum,
+        "os": unread.system,
+        "builds": ", ".join(unread.builds),
+    }
+    told = f"{ref}.too-old" if unread.builds else f"{ref}.no-build"
+    seen = {"error": error, "generation": generation, "minimum": unread.minimum, "builds": list(unread.builds)}
+    return Problem(ref=ref, told=told, params={**params, **shown}, evidence=seen)
+
+
 def _token(evidence: Evidence, below: Mapping[str, Rung]) -> Rung:
     for lower in ("card", "middleware"):
         if below[lower].outcome != "pass":
@@ -201,7 +222,7 @@ def _token(evidence: Evidence, below: Mapping[str, Rung]) -> Rung:
     elsewhere = [slot.reader for slot in middleware.tokens if slot.usable]
     here = next((slot for slot in middleware.tokens if same_reader(reader, slot.reader)), None)
     if here is not None and here.error == "TokenNotRecognised":
-        problem = Problem(ref="middleware.card-not-recognised", params=params, evidence={"error": here.error})
+        problem = _not_recognised(evidence, params, here.error)
     elif elsewhere:
         problem = Problem(ref="middleware.token-elsewhere", params={**params, "found": ", ".join(elsewhere)}, evidence={"found": elsewhere})
     elif here is not None:

@@ -58,6 +58,20 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
         return self.card is not None and self.card.kind == kind
 
 
+class UnreadGeneration(msgspec.Struct, frozen=True, kw_only=True):
+    """A generation of cards that the installed release of the middleware's component cannot read.
+
+    ``builds``: what is listed for this system and reads it, as people call it (empty: nothing is; ``None``: the system is not known).
+    """
+
+    name: str
+    component: str
+    version: str
+    minimum: str
+    system: str
+    builds: tuple[str, ...] | None = None
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """Whose card it is, as keyed digests: equal digests mean the same card, the same holder. ``key`` tells which key made them."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from atsam_safe.cards.request import LadderRequest
+    from atsam_safe.catalogue.model import CardRule
 
 READING_SECONDS: Final = 8.0
 LISTING_SECONDS: Final = 5.0
@@ -63,6 +64,21 @@ def _list(request: LadderRequest) -> tuple[Slot, ...]:
 
     limit = LISTING_SECONDS + request.settle_seconds
     return within(limit, lambda: list_slots(request.rules, settle_seconds=request.settle_seconds, expected=back), subject="PC/SC")
+
+
+def generations(slots: Sequence[Slot] | None) -> tuple[str, ...] | None:
+    """Generations of the CPS cards in the readers, as the facts keep them; ``None`` when the readers could not be listed."""
+    if slots is None:
+        return None
+    return tuple(sorted({slot.card.generation for slot in slots if slot.card is not None and slot.card.kind == "cps"}))
+
+
+def cards_seen(rules: Sequence[CardRule]) -> tuple[str, ...] | None:
+    """The same for what is in the readers right now; no card is spoken to."""
+    try:
+        return generations(within(LISTING_SECONDS, lambda: list_slots(rules), subject="PC/SC"))
+    except CardError:
+        return None
 
 
 def _slots(request: LadderRequest, notify: Callable[[Problem], None]) -> tuple[Problem | None, tuple[Slot, ...] | None]:
@@ -179,6 +195,7 @@ def collect(request: LadderRequest, notify: Callable[[Problem], None] = _silent)
         direct=card.reading if card is not None else None,
         middleware=middleware,
         middlewares=present_middlewares(request),
+        unread=request.unread,
         held_by=request.programs,
         galss=_galss(request, slots),
         desktop=desktop_checks(
@@ -208,4 +225,4 @@ def run_ladder(request: LadderRequest, notify: Callable[[Problem], None] = _sile
     )
 
 
-__all__ = ["collect", "run_ladder"]
+__all__ = ["cards_seen", "collect", "generations", "run_ladder"]

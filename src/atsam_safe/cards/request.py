@@ -14,7 +14,7 @@ import msgspec
 
 from atsam_safe.cards.galss_align import Family
 from atsam_safe.cards.middleware import known_middlewares
-from atsam_safe.cards.model import LadderReport
+from atsam_safe.cards.model import LadderReport, UnreadGeneration
 from atsam_safe.cards.probe import PROBE_SECONDS
 from atsam_safe.catalogue.model import CardRule, CertificateRule, MiddlewareRule
 from atsam_safe.catalogue.windows_paths import expand, name
@@ -45,10 +45,12 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """What is installed as far as the card is concerned, told by whoever recognises it for the whole program.
 
     ``versions``: the components that are there (``None``: version not known). ``galss_users``: other software that goes through GALSS.
+    ``unread``: generations of cards that the installed release cannot read.
     """
 
     versions: dict[str, str | None] = {}
     galss_users: tuple[str, ...] = ()
+    unread: tuple[UnreadGeneration, ...] = ()
 
 
 class LadderRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,7 @@ class LadderRequest(msgspec.Struct, frozen=True, kw_only=True):
     - ``authority_folders``: where the components keep the authorities' certificates. ``caches``: where the middleware may keep its cache.
     - ``galss_ini``: its path on this system (``None``: not looked at); ``galss_needed``: installed software uses it;
       ``galss_kept``: the snapshot that holds an earlier one (empty: none). ``galss_back``: the command that brings it back here.
+    - ``unread``: generations of cards that the installed release cannot read.
     - ``person``: somebody is there; a missing card is then waited for. ``settle_seconds``: readers may still be coming back.
     - ``system_folders``: where the folders of Windows are, by the catalogue's names; ``libraries``: where a module may find its GALSS.
     - ``before``: the report of before a change; ``challenge``: the person agreed to sign a challenge.
@@ -77,6 +80,7 @@ class LadderRequest(msgspec.Struct, frozen=True, kw_only=True):
     caches: tuple[Path, ...] = ()
     galss_ini: Path | None = None
     galss_needed: bool = False
+    unread: tuple[UnreadGeneration, ...] = ()
     galss_kept: str = ""
     galss_back: str = ""
     homes: tuple[str, ...] = ()
@@ -194,6 +198,7 @@ def ladder_request(
         authority_folders=_folders(owners, place, family, folders, cache=False),
         caches=_folders(owners, place, family, folders, cache=True),
         galss_ini=_galss_ini(catalogue, place, family, folders),
+        unread=there.unread,
         galss_needed=GALSS in there.versions or bool(there.galss_users),
         homes=tuple(home.path for home in facts.homes) if facts is not None else (),
         extension_installed=CPS_GESTION in there.versions,

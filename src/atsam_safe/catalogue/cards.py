@@ -22,6 +22,14 @@ class CardRule(Statement, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class CardGeneration(Statement, frozen=True, kw_only=True):
+    """A generation of cards (``CardRule.generation``) that releases of ``component`` before ``minimum`` cannot read."""
+
+    name: str
+    component: str
+    minimum: str
+
+
 class MiddlewareRelease(Statement, frozen=True, kw_only=True):
     """Which version a module reports of itself (``library``) when it comes from one release of its component (``package``)."""
 

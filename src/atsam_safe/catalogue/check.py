@@ -174,6 +174,7 @@ _LISTS: Final = (
     ("bundles", "bundles.toml", "bundle", "id"),
     ("dependents", "dependents.toml", "dependent", "id"),
     ("cards", "cards.toml", "card", "id"),
+    ("card_generations", "cards.toml", "generation", "name"),
     ("middlewares", "cards.toml", "middleware", "id"),
     ("sources", "sources.toml", "source", "tag"),
     ("symptoms", "symptoms.toml", "symptom", "id"),
@@ -195,11 +196,26 @@ def _lists(catalogue: Catalogue, known: _Known) -> Iterator[Found]:
     for index, card in enumerate(catalogue.cards):
         if _PATTERN.fullmatch(card.pattern) is None:
             yield _wrong("cards.toml", ("card", index, "pattern"), card.pattern)
+    yield from _generations(catalogue, known)
     for index, middleware in enumerate(catalogue.middlewares):
         if middleware.component is not None and middleware.component not in known.components:
             yield _dangling("cards.toml", ("middleware", index, "component"), middleware.component)
     for index, symptom in enumerate(catalogue.symptoms):
         yield from _symptom(symptom, ("symptom", index), known)
+
+
+def _generations(catalogue: Catalogue, known: _Known) -> Iterator[Found]:
+    names = {card.generation for card in catalogue.cards}
+    for index, generation in enumerate(catalogue.card_generations):
+        place: Place = ("generation", index)
+        if generation.name not in names:
+            yield _dangling("cards.toml", (*place, "name"), generation.name)
+        if generation.component not in known.components:
+            yield _dangling("cards.toml", (*place, "component"), generation.component)
+        try:
+            ComponentVersion.parse(generation.minimum)
+        except VersionError:
+            yield _wrong("cards.toml", (*place, "minimum"), generation.minimum)
 
 
 def _dependent(dependent: Dependent, place: Place, known: _Known) -> Iterator[Found]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from atsam_safe.catalogue.cards import CardRule, MiddlewareRelease, MiddlewareRule
+from atsam_safe.catalogue.cards import CardGeneration, CardRule, MiddlewareRelease, MiddlewareRule
 from atsam_safe.catalogue.statement import Certainty, Family, PathRole, Statement
 from atsam_safe.catalogue.symptoms import Symptom
 from atsam_safe.catalogue.windows import (
@@ -30,6 +30,7 @@ __all__ = [
     "Bundle",
     "BundleIdentifier",
     "BundleMember",
+    "CardGeneration",
     "CardRule",
     "Catalogue",
     "Certainty",
@@ -437,6 +438,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     os_releases: tuple[OsRelease, ...]
     trust: Trust
     cards: tuple[CardRule, ...] = ()
+    card_generations: tuple[CardGeneration, ...] = ()
     middlewares: tuple[MiddlewareRule, ...] = ()
     sources: tuple[Source, ...] = ()
     symptoms: tuple[Symptom, ...] = ()

@@ -16,6 +16,7 @@ from atsam_safe.catalogue.errors import CatalogueError, Flaw, shown
 from atsam_safe.catalogue.model import (
     Anchor,
     Bundle,
+    CardGeneration,
     CardRule,
     Catalogue,
     Component,
@@ -61,6 +62,7 @@ class _DependentsFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class _CardsFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     card: tuple[CardRule, ...]
+    generation: tuple[CardGeneration, ...] = ()
     middleware: tuple[MiddlewareRule, ...] = ()
 
 
@@ -184,6 +186,7 @@ def _assemble(decoded: Mapping[str, msgspec.Struct], *, origin: str, digest: str
         os_releases=_one(decoded, _OsFile).os,
         trust=Trust(anchors=trust.anchor, denied=trust.denied),
         cards=cards.card,
+        card_generations=cards.generation,
         middlewares=cards.middleware,
         sources=_one(decoded, _SourcesFile).source,
         symptoms=_one(decoded, _SymptomsFile, _SymptomsFile(())).symptom,

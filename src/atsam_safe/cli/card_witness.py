@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from atsam_safe.cards.observe import run_ladder
+from atsam_safe.cards.observe import cards_seen, run_ladder
 from atsam_safe.cards.readers import SETTLE_SECONDS
 from atsam_safe.cards.request import Circumstances
 from atsam_safe.cards.rollback_rule import decide
@@ -47,6 +47,10 @@ class CardWitness:
         self._catalogue = catalogue
         self._state_folder = state_folder
         self._before: LadderReport | None = None
+
+    def with_cards(self, facts: Facts) -> Facts:
+        """The facts with what is in the readers now: the guard refuses a change after which a card that is there could not be read."""
+        return msgspec.structs.replace(facts, cards=cards_seen(self._catalogue.cards))
 
     def look_before(self, facts: Facts) -> None:
         """Climb the ladder before anything is changed."""

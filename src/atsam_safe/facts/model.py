@@ -233,6 +233,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     token_extensions: tuple[TokenExtensionFact, ...] | None = None
     # drivers that present a card now (``com.apple.pivtoken``), without the card's serial number
     card_tokens: tuple[str, ...] | None = None
+    # generations of the cards that were in the readers (``CPS4``), nothing of whose they are; ``None``: nobody looked at the readers
+    cards: tuple[str, ...] | None = None
     # Windows: where the system's folders are, by the names the catalogue uses (WINDIR, ProgramFiles, SANTESOCIAL …)
     folders: dict[str, str] = {}
     # Windows: the keys in which components say what they are

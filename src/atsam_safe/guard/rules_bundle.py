@@ -134,6 +134,31 @@ def _older_optional(case: Case) -> dict[str, str]:
     }
 
 
+def card_unreadable(case: Case) -> Verdict | None:
+    """A generation of cards that the installed set reads and the resulting one cannot: refused when such a card is there, else said."""
+    candidate = case.candidate
+    installed = case.assessment.installed
+    if not candidate.changed or not case.catalogue.card_generations:
+        return None
+    for generation in case.catalogue.card_generations:
+        before, after = installed.get(generation.component), candidate.resulting.get(generation.component)
+        if before is None or after is None or is_before(before, generation.minimum) or not is_before(after, generation.minimum):
+            continue
+        seen = case.facts.cards is not None and generation.name in case.facts.cards
+        params = {
+            "card": generation.name,
+            "component": case.component_name(generation.component),
+            "version": after,
+            "installed": before,
+            "minimum": generation.minimum,
+        }
+        evidence = {"generation": generation.name, "minimum": generation.minimum, "cards": case.facts.cards}
+        if seen:
+            return fail(evidence=evidence, shown=params)
+        return notice(words="bundle.card-unreadable.not-seen", evidence=evidence, certainty=generation.certainty, **params)
+    return PASS
+
+
 def alternative_note(case: Case) -> Verdict | None:
     """A version that the bundle allows beside the one its build installs (SrvSVCNAM 3.42.02 over ATSAM 4.41)."""
     bundle = case.candidate.bundle
@@ -158,5 +183,6 @@ RULES: Final = (
     Rule(ref="bundle.unlisted", evaluate=unlisted),
     Rule(ref="bundle.incomplete", evaluate=incomplete),
     Rule(ref="bundle.downgrade-needs-uninstall", evaluate=downgrade),
+    Rule(ref="bundle.card-unreadable", evaluate=card_unreadable),
     Rule(ref="bundle.alternative", evaluate=alternative_note),
 )

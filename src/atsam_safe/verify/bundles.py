@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.names import bundle_text
 from atsam_safe.verify.model import BundleFit
-from atsam_safe.versions import AtsamBuild, MacosRelease, VersionError, WindowsRelease, matches_release
+from atsam_safe.versions import AtsamBuild, MacosRelease, VersionError, WindowsRelease, is_before, matches_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from atsam_safe.catalogue.model import Bundle, BundleMember, Catalogue, Certainty, Component, OsRange
+    from atsam_safe.catalogue.model import Bundle, BundleMember, CardGeneration, Catalogue, Certainty, Component, OsRange
     from atsam_safe.facts.model import OperatingSystem
 
 _STRENGTH: Final[dict[Certainty, int]] = {"inferred": 0, "field": 1, "confirmed": 2}
@@ -160,6 +160,21 @@ def recommended_bundle(catalogue: Catalogue, system: OperatingSystem) -> Bundle 
     if not found:
         return None
     return max(found, key=lambda entry: (entry[0], entry[1].key, entry[2].id))[2]
+
+
+def sets_reading(catalogue: Catalogue, generation: CardGeneration, system: OperatingSystem) -> tuple[Bundle, ...]:
+    """Every set listed for this OS release, merely inferred ones too, whose middleware reads this generation of cards."""
+    return tuple(
+        bundle
+        for bundle in catalogue.bundles
+        if bundle.family == system.family
+        and os_certainty(bundle, system) is not None
+        and any(
+            member.component == generation.component and not is_before(version, generation.minimum)
+            for member in bundle.members
+            for version in member.versions
+        )
+    )
 
 
 def os_family_text(system: OperatingSystem) -> str | None:

@@ -39,6 +39,8 @@ def test_the_ladder_is_added_when_it_is_asked_for(desk: Desk, tmp_path: Path, mo
     result = module.run(session, card=True)
     rungs = {rung["id"]: rung["outcome"] for rung in result.data["card"]["rungs"]}
     assert (rungs["card"], rungs["application"], rungs["middleware"]) == ("pass", "pass", "fail")
+    if command == "facts":
+        assert (plain.data["facts"]["cards"], list(result.data["facts"]["cards"])) == (None, ["CPS3"])
     told = [problem.ref for problem in (*result.problems, *result.notices)]
     assert "middleware.absent" in told
     assert all(problem_value(problem, "fr")["what"] for problem in result.problems)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atsam_safe.cards.probe import PROBE_SECONDS
+from atsam_safe.guard import check
 from atsam_safe.plan.model import RunInstaller
 from lab.card import virtual_card as plastic
 from lab.card.modules import OPENSC
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atsam_safe.cards.request import Circumstances, LadderRequest
+    from atsam_safe.facts.model import Facts
+    from atsam_safe.guard.model import Decision
     from atsam_safe.plan.model import Step
     from atsam_safe.workstation.port import Workstation
     from lab.stage import Answer, Stage
@@ -109,6 +112,19 @@ def test_a_whole_chain_that_stays_whole_is_committed(practice: Practice) -> None
     card = answer.json["data"]["card"]
     assert (card["verdict"], card["broken"]) == ("whole", [])
     assert "26000123" not in answer.out + answer.err
+
+
+def test_the_guard_is_told_which_cards_are_in_the_readers(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, ...] | None] = []
+
+    def asked(facts: Facts, *arguments: Any, **options: Any) -> Decision:  # noqa: ANN401 - what the guard takes
+        told.append(facts.cards)
+        return check(facts, *arguments, **options)
+
+    monkeypatch.setattr("atsam_safe.cli.commands.install.check", asked)
+    assert practice.install(nothing).code == 0
+    assert told
+    assert set(told) == {("CPS3",)}
 
 
 @pytest.mark.parametrize(

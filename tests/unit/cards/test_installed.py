@@ -11,6 +11,8 @@ from atsam_safe.cli.commands.cards import installed_on
 from atsam_safe.facts.model import Facts, InstalledProduct, OperatingSystem, PathFact, Receipt
 from atsam_safe.verify.assessment import assess
 
+CRYPTOLIB = "fr.asipsante.pkg.cryptolibCPS"
+MODULE = "/usr/local/lib/libcps3_pkcs11_osx.dylib"
 UNKNOWN_CODE = "{01234567-89AB-CDEF-0123-456789ABCDEF}"
 
 
@@ -51,3 +53,26 @@ def test_the_ladder_knows_what_status_knows(facts: Facts, versions: dict[str, st
     core = {state.component: state.version for state in assess(facts, catalogue).components if state.core and state.state != "absent"}
     assert {component: version for component, version in found.versions.items() if component in core} == versions == core
     assert found.galss_users == users
+
+
+@pytest.mark.parametrize(
+    ("system", "version", "builds"),
+    [
+        ("10.14.6", "5.1.5", ()),
+        ("10.15.7", "5.1.8", ()),
+        ("13.6", "5.1.19", ("set-macos-12-14-cryptolib-5.2.1",)),
+        (None, "5.1.8", None),
+        ("13.6", "5.2.1", "reads it"),
+    ],
+)
+def test_which_cards_the_installed_release_cannot_read_and_what_would(
+    system: str | None, version: str, builds: tuple[str, ...] | str | None
+) -> None:
+    facts = Facts(
+        adapter="lab",
+        os=OperatingSystem(family="macos", version=system),
+        receipts=(Receipt(identifier=CRYPTOLIB, version=version),),
+        paths=(seen(MODULE),),
+    )
+    found = installed_on(facts, load_catalogue()).unread
+    assert [(entry.name, entry.version, entry.builds) for entry in found] == ([] if builds == "reads it" else [("CPS4", version, builds)])

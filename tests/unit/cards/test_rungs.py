@@ -7,10 +7,11 @@ import pytest
 
 from atsam_safe.cards.evidence import DesktopCheck, DirectReading, Evidence, GalssFact, MiddlewareFact, TokenFact
 from atsam_safe.cards.ladder import RUNGS, climb, same_reader
-from atsam_safe.cards.model import CardType, CertificateFact, Identity, LadderReport, Slot
+from atsam_safe.cards.model import CardType, CertificateFact, Identity, LadderReport, Slot, UnreadGeneration
 from atsam_safe.cards.rollback_rule import decide
 from atsam_safe.words.model import Problem
 from atsam_safe.words.registry import find
+from atsam_safe.words.translate import explain
 
 CERTIFICATE = CertificateFact(
     use="authentication",
@@ -241,3 +242,31 @@ def test_moved_cards_are_not_our_fault() -> None:
     )
     verdict = decide(before, report(after))
     assert [(entry.rung, entry.reason) for entry in verdict.broken] == [("configuration", "cards-moved")]
+
+
+UNREAD = UnreadGeneration(name="CPS4", component="Cryptolib CPS", version="5.1.8", minimum="5.2", system="macOS 10.15.7", builds=())
+
+
+@pytest.mark.parametrize(
+    ("unread", "generation", "told"),
+    [
+        (UNREAD, "CPS4", "no-build"),
+        (replaced(UNREAD, builds=("ATSAM 9",)), "CPS4", "too-old"),
+        # the system is not known, the card is another one, the release reads it: nothing is claimed
+        (replaced(UNREAD, builds=None), "CPS4", None),
+        (UNREAD, "CPS3", None),
+        (None, "CPS4", None),
+    ],
+)
+def test_a_card_that_is_not_recognised_is_told_what_would_read_it(
+    unread: UnreadGeneration | None, generation: str, told: str | None
+) -> None:
+    slot = replaced(SLOT, card=replaced(CPS, generation=generation))
+    evidence = replaced(with_token(error="TokenNotRecognised"), slots=(slot,), unread=() if unread is None else (unread,))
+    (problem,) = report(evidence).rung("token").problems
+    assert problem.ref == "middleware.card-not-recognised"
+    assert problem.told == (None if told is None else f"middleware.card-not-recognised.{told}")
+    explained = explain(problem, "en")
+    assert "{" not in explained.what + explained.why + explained.next
+    assert ("Install the components again" in explained.next or "install the components again" in explained.next) == (told is None)
+    assert ("ATSAM 9" in explained.next) == (told == "too-old")

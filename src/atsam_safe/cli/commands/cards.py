@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from atsam_safe.cards.observe import run_ladder
+from atsam_safe.cards.model import UnreadGeneration
+from atsam_safe.cards.observe import generations, run_ladder
 from atsam_safe.cards.request import GALSS, Circumstances, Installed, LadderRequest, ladder_request
 from atsam_safe.cards.titles import RUNG_TITLES
+from atsam_safe.catalogue.names import bundle_text, component_text
 from atsam_safe.cli.card_changes import Realigning, clear_caches, inside_of
 from atsam_safe.cli.card_live import follow, follow_ladder
 from atsam_safe.cli.kept_files import snapshot_with, way_back
@@ -20,7 +22,9 @@ from atsam_safe.cli.world import catalogue_of
 from atsam_safe.report.json_form import problem_value
 from atsam_safe.report.result import OK, UNFIT, CommandResult, origin_of
 from atsam_safe.snapshot.state import open_state
-from atsam_safe.verify.assessment import assess
+from atsam_safe.verify.assessment import assess, os_text
+from atsam_safe.verify.bundles import os_family_text, sets_reading
+from atsam_safe.versions import is_before
 from atsam_safe.words.model import AtsamSafeError, Problem, UsageError
 from atsam_safe.words.translate import explain, phrase
 
@@ -57,10 +61,32 @@ def installed_on(facts: Facts, catalogue: Catalogue) -> Installed:
     """
     assessment = assess(facts, catalogue)
     users = {dependent.id for dependent in catalogue.dependents if GALSS in dependent.uses and GALSS not in dependent.serial_only}
+    versions = {state.component: state.version for state in assessment.components if state.state != "absent"}
     return Installed(
-        versions={state.component: state.version for state in assessment.components if state.state != "absent"},
+        versions=versions,
+        unread=_unread(facts, catalogue, versions),
         galss_users=tuple(state.dependent for state in assessment.dependents if state.dependent in users),
     )
+
+
+def _unread(facts: Facts, catalogue: Catalogue, versions: dict[str, str | None]) -> tuple[UnreadGeneration, ...]:
+    found: list[UnreadGeneration] = []
+    for generation in catalogue.card_generations:
+        version = versions.get(generation.component)
+        if version is None or not is_before(version, generation.minimum):
+            continue
+        sets = None if os_family_text(facts.os) is None else sets_reading(catalogue, generation, facts.os)
+        found.append(
+            UnreadGeneration(
+                name=generation.name,
+                component=component_text(catalogue, generation.component),
+                version=version,
+                minimum=generation.minimum,
+                system=os_text(facts),
+                builds=None if sets is None else tuple(bundle_text(bundle) for bundle in sets),
+            )
+        )
+    return tuple(found)
 
 
 def request_of(session: Session, catalogue: Catalogue, circumstances: Circumstances, facts: Facts | None = None) -> LadderRequest:
@@ -127,17 +153,35 @@ def ladder_problems(report: LadderReport) -> tuple[tuple[Problem, ...], tuple[Pr
 def card_part(
     session: Session, catalogue: Catalogue, facts: Facts
 ) -> tuple[dict[str, Any] | None, tuple[Problem, ...], tuple[Problem, ...]]:
-    """What ``--card`` adds to ``status``, ``verify`` and ``facts``: data, problems of failed rungs, what is worth saying besides.
+    """What ``--card`` adds to ``status`` and ``verify``: data, problems of failed rungs, what is worth saying besides.
 
     A card cannot be in the reader of a volume that does not run: then there is no data, and that is said.
     """
-    if session.options.root is not None or session.options.facts is not None:
+    report = card_report(session, catalogue, facts)
+    if report is None:
         return None, (), (Problem(ref="card.not-checkable-offline"),)
+    return ladder_value(report, session.language), *ladder_problems(report)
+
+
+def card_report(session: Session, catalogue: Catalogue, facts: Facts) -> LadderReport | None:
+    """The ladder for an option ``--card``; ``None`` where no card can be."""
+    if session.options.root is not None or session.options.facts is not None:
+        return None
     person = session.can_ask and not session.options.yes
     circumstances = Circumstances(state_folder=state_folder_of(session), person=person)
     request = request_of(session, catalogue, circumstances, facts)
-    report = run_ladder(request, lambda problem: session.notify(explain(problem, session.language).what))
-    return ladder_value(report, session.language), *ladder_problems(report)
+    return run_ladder(request, lambda problem: session.notify(explain(problem, session.language).what))
+
+
+def with_card(
+    session: Session, catalogue: Catalogue, facts: Facts
+) -> tuple[Facts, dict[str, Any] | None, tuple[Problem, ...], tuple[Problem, ...]]:
+    """``card_part`` and the facts with the generations of the cards: whoever is mailed them can judge a package for these cards, too."""
+    report = card_report(session, catalogue, facts)
+    if report is None:
+        return facts, None, (), (Problem(ref="card.not-checkable-offline"),)
+    seen = msgspec.structs.replace(facts, cards=generations(report.readers))
+    return seen, ladder_value(report, session.language), *ladder_problems(report)
 
 
 def _facts(session: Session, catalogue: Catalogue) -> Facts | None:

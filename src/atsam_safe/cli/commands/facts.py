@@ -25,11 +25,12 @@ def run(session: Session, *, card: bool = False) -> CommandResult:
         # standard output is the facts file itself, so the warning that every other answer begins with goes beside it
         message = N_("WARNING: decided with another catalogue than the program's own: {origin} ({digest}).")
         session.notify(session.say(message, origin=catalogue.origin, digest=catalogue.digest[:16]))
-    data = {"facts": msgspec.to_builtins(facts)}
+    value = None
     notices: tuple[Problem, ...] = ()
     if card:
-        value, broken, said = importlib.import_module("atsam_safe.cli.commands.cards").card_part(session, catalogue, facts)
-        if value is not None:
-            data["card"] = value
+        facts, value, broken, said = importlib.import_module("atsam_safe.cli.commands.cards").with_card(session, catalogue, facts)
         notices = (*broken, *said)
+    data = {"facts": msgspec.to_builtins(facts)}
+    if value is not None:
+        data["card"] = value
     return CommandResult(command="facts", exit_code=OK, data=data, notices=notices, catalogue=origin_of(catalogue))

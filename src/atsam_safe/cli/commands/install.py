@@ -114,6 +114,8 @@ class Installation:
         """Look and judge; the plan is ``None`` when the guard refuses."""
         changing = self.changing
         facts = changing.observe(self.payload)
+        if self.card is not None:
+            facts = self.card.with_cards(facts)
         inspections = tuple(self.opened.inspections)
         accepted = frozenset(changing.session.options.accept)
         decision = check(facts, changing.catalogue, inspections, accepted=accepted, run=RunState())

@@ -229,6 +229,24 @@ REFERENCES: Final = (
         next=N_("If you need the newer version, install it again afterwards."),
     ),
     Reference(
+        ref="bundle.card-unreadable",
+        what=N_("A {card} card is in the reader: {component} {version} cannot read it, {installed}, which is installed, can."),
+        why=N_("A {card} needs {component} {minimum} or later: after the change this card would be dead on this workstation."),
+        next=N_(
+            "Keep what is installed. If the practice works with another card only, take the risk with “--accept bundle.card-unreadable”."
+        ),
+        acceptable=True,
+    ),
+    Reference(
+        ref="bundle.card-unreadable.not-seen",
+        what=N_("{component} {version} cannot read {card} cards; {installed}, which is installed, can."),
+        why=N_("A {card} needs {component} {minimum} or later. No {card} was seen in a reader, but the practice may have one."),
+        next=N_(
+            "If anybody here has a {card}, keep what is installed: the card would be dead on this workstation. “atsam-safe cards doctor” "
+            "tells which card is in the reader."
+        ),
+    ),
+    Reference(
         ref="bundle.alternative",
         what=N_("{components} is another version than the one that {bundle} installs."),
         why=N_("The catalogue lists it as working with the rest of {bundle}."),
@@ -433,6 +451,7 @@ TITLES: Final = {
     "bundle.unlisted": N_("The resulting set is a known one"),
     "bundle.incomplete": N_("No component is missing"),
     "bundle.downgrade-needs-uninstall": N_("Nothing goes back to an older version"),
+    "bundle.card-unreadable": N_("Every card that can be read now can be read afterwards"),
     "bundle.alternative": N_("The versions are those that the build installs"),
     "dependents.present": N_("Other software that uses the components"),
     "processes.blocking": N_("No program in use stands in the way"),

@@ -160,7 +160,26 @@ REFERENCES: Final = (
         ref="middleware.card-not-recognised",
         what=N_("The card library ({middleware}) does not recognise the card in “{reader}”."),
         why=N_("The card is newer than the middleware (a CPS4 needs Cryptolib CPS 5.2 or later), or its content is damaged."),
-        next=N_("Install the build recommended for this workstation (“atsam-safe check” names it), or try another CPS card."),
+        next=N_("Try another CPS card. If none is recognised, install the components again as a unit (“atsam-safe install”)."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="middleware.card-not-recognised.too-old",
+        what=N_("The card library ({middleware}) does not recognise the {card} card in “{reader}”: {component} {installed} is too old."),
+        why=N_("A {card} needs {component} {minimum} or later."),
+        next=N_("Have one of these sets, listed for {os}, installed: {builds}. “atsam-safe check” judges its package before."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="middleware.card-not-recognised.no-build",
+        what=N_("The card library ({middleware}) does not recognise the {card} card in “{reader}”: {component} {installed} is too old."),
+        why=N_(
+            "A {card} needs {component} {minimum} or later, and no set known for {os} brings it: on this system no build reads this card."
+        ),
+        next=N_(
+            "Do not install a build made for another system. Use an earlier card (CPS3) as long as it is valid, or use the {card} on a "
+            "workstation with a more recent system."
+        ),
         exit_code=11,
     ),
     Reference(
