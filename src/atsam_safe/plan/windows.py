@@ -2,6 +2,7 @@ r"""The plan for a Windows workstation: products removed and installed as a unit
 
 - A product is removed by its product code, never by a program that a name or an uninstall entry points to.
 - What uses another component goes first: the reverse of the order in which a build installs its members.
+- Several products of one component go from the newest down, because the way back cannot put an older one under a newer one.
 - Two GALSS can stand side by side: the 64-bit one usually came with DMP Connect, the 32-bit one with billing software. A package
   replaces only the one of its own width; the 64-bit one also stays while DMP Connect is there and nothing replaces it.
 - Products that only an uninstaller of another kind can remove are named and left.
@@ -29,7 +30,7 @@ from atsam_safe.plan.model import (
     UninstallProduct,
 )
 from atsam_safe.verify.assessment import assess
-from atsam_safe.verify.products import component_products, is_wide, product_label
+from atsam_safe.verify.products import component_products, is_wide, product_label, version_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -129,7 +130,7 @@ def _removal(facts: Facts, catalogue: Catalogue, chosen: set[str], offered: Mapp
     wide_owner = next((dependents[one] for one in sorted(_WIDE_GALSS_OWNERS) if one in dependents), None)
     found = _Removal()
     for component in reversed(_components(catalogue, chosen)):
-        for product in component_products(component, facts):
+        for product in sorted(component_products(component, facts), key=lambda one: version_rank(one.version), reverse=True):
             if not product.windows_installer:
                 found.kept.append(KeptPath(path=product_label(product), reason="other-uninstaller"))
                 continue

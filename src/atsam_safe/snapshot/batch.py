@@ -4,8 +4,9 @@ That is ``cmd``, ``certutil``, ``reg``, ``msiexec``, ``sc``. No PowerShell, whic
 console lacks.
 
 Rules of the script: every object is verified before anything is touched; no folder on the way may be a link; products first (those of
-other versions removed, then the kept packages installed), then files, then registry keys (removed, then imported), then services; each file
-is compared by its digest before it takes its place; running it again is harmless. ASCII alone, unless a path is not.
+other versions removed, then the kept packages installed from the oldest up), then files, then registry keys
+(removed, then imported), then services; each file is compared by its digest before it takes its place; running it again is harmless.
+ASCII alone, unless a path is not.
 ``restore.cmd D:`` restores the files of a Windows that does not run, on drive D; products and keys need the Windows itself.
 """
 
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import printable
 from atsam_safe.volume.state_place import WINDOWS_PLACE
-from atsam_safe.volume.windows_names import KEYS, PRODUCTS, SERVICES, STRANGERS, unusable
+from atsam_safe.volume.windows_names import KEYS, NEWER, PRODUCTS, SERVICES, STRANGERS, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -162,10 +163,21 @@ echo Remet / putting back %~4
 set "p=%~4"
 if not exist "%packages%\%~3" md "%packages%\%~3"
 copy /b /y "%kept%\%~2" "%packages%\%~3\%~4" >nul
-start "" /wait "%bin%\msiexec.exe" /i "%packages%\%~3\%~4" /qn /norestart REBOOT=ReallySuppress MSIRESTARTMANAGERCONTROL=Disable
-call :there %1
+call :put %1 "%packages%\%~3\%~4"
+if not errorlevel 1 exit /b 0
+rem an older product is refused where a newer one is: that one goes, and comes back after it
+for /f "usebackq tokens=1,2" %%E in ("%kept%\@NEWER@") do if /i "%%E"=="%~1" call :remove %%F
+if defined bad exit /b 1
+set "p=%~4"
+call :put %1 "%packages%\%~3\%~4"
 if errorlevel 1 set "bad=yes"
 exit /b 0
+
+:put
+start "" /wait "%bin%\msiexec.exe" /i "%~2" /qn /norestart REBOOT=ReallySuppress MSIRESTARTMANAGERCONTROL=Disable
+call :there %1
+if not errorlevel 1 exit /b 0
+exit /b 1
 
 :gone
 call :look
@@ -297,7 +309,8 @@ def render(manifest: Manifest) -> bytes:
 
 
 def _listed(text: str) -> list[str]:
-    for mark, name in (("@PRODUCTS@", PRODUCTS), ("@STRANGERS@", STRANGERS), ("@KEYS@", KEYS), ("@SERVICES@", SERVICES)):
+    names = (("@PRODUCTS@", PRODUCTS), ("@STRANGERS@", STRANGERS), ("@NEWER@", NEWER), ("@KEYS@", KEYS), ("@SERVICES@", SERVICES))
+    for mark, name in names:
         text = text.replace(mark, name)
     return text.splitlines()
 

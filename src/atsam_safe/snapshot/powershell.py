@@ -16,6 +16,7 @@ _EARLIER: Final = frozenset(
     {
         "bc3f24435cb01472e3dbff7fa528d450ca654053ce5bdecd1d2fa855b47cef53",
         "70a89abc43a99e7c232652e4c3326fb8c8fd53ce1382dc41f4a6f7c6a09cadec",
+        "b8167ec679fe02e0082885cd1e6f2c00d2337c8e0406dd960b1bc6e5715e3cec",
     }
 )
 
@@ -47,6 +48,10 @@ function Guard($path) {
         if (Is-Link $parent) { Fail "lien sur le chemin : $parent" "a link is in the way: $parent" }
         $parent = Split-Path -Parent $parent
     }
+}
+function Run-Installer($what) {
+    $line = $what + ' /qn /norestart REBOOT=ReallySuppress MSIRESTARTMANAGERCONTROL=Disable'
+    (Start-Process -FilePath "$env:SystemRoot\System32\msiexec.exe" -ArgumentList $line -Wait -PassThru).ExitCode
 }
 $state = [IO.Path]::GetFullPath((Join-Path $here '..\..'))
 if (-not $Root) {
@@ -82,12 +87,13 @@ if ($Check) { exit 0 }
 if ($kept) {
     $installer = New-Object -ComObject WindowsInstaller.Installer
     $codes = @($kept.products | ForEach-Object { $_.code })
+    $newer = @()
+    if (Test-Path -LiteralPath (Join-Path $system 'newer.list')) { $newer = @(Get-Content -LiteralPath (Join-Path $system 'newer.list')) }
     foreach ($code in @($kept.strangers)) {
         # a newer product would not let an older one in
         if (-not $code -or $codes -contains $code -or $installer.ProductState($code) -ne 5) { continue }
-        $line = '/x ' + $code + ' /qn /norestart REBOOT=ReallySuppress MSIRESTARTMANAGERCONTROL=Disable'
-        $done = Start-Process -FilePath "$env:SystemRoot\System32\msiexec.exe" -ArgumentList $line -Wait -PassThru
-        if ($installer.ProductState($code) -eq 5) { Fail "$code : code $($done.ExitCode)" "$code cannot be removed" }
+        [void](Run-Installer ('/x ' + $code))
+        if ($installer.ProductState($code) -eq 5) { Fail "$code : non retire" "$code cannot be removed" }
     }
     foreach ($product in $kept.products) {
         if ($installer.ProductState($product.code) -eq 5) { continue }
@@ -95,9 +101,16 @@ if ($kept) {
         [void](New-Item -ItemType Directory -Force -Path $place)
         $package = Join-Path $place $product.original
         Copy-Item -LiteralPath (Join-Path $system $product.package) -Destination $package -Force
-        $line = '/i "' + $package + '" /qn /norestart REBOOT=ReallySuppress MSIRESTARTMANAGERCONTROL=Disable'
-        $done = Start-Process -FilePath "$env:SystemRoot\System32\msiexec.exe" -ArgumentList $line -Wait -PassThru
-        if ($done.ExitCode -ne 0 -and $done.ExitCode -ne 3010) { Fail "$($product.name) : code $($done.ExitCode)" "$($product.name)" }
+        $code = Run-Installer ('/i "' + $package + '"')
+        if ($code -eq 1603) {
+            # one of ours that is newer does not let it in either: it goes, and its turn comes after
+            foreach ($pair in $newer) {
+                $old, $new = $pair -split ' ', 2
+                if ($old -eq $product.code -and $installer.ProductState($new) -eq 5) { [void](Run-Installer ('/x ' + $new)) }
+            }
+            $code = Run-Installer ('/i "' + $package + '"')
+        }
+        if ($code -ne 0 -and $code -ne 3010) { Fail "$($product.name) : code $code" "$($product.name)" }
     }
 }
 foreach ($item in ($manifest.paths | Where-Object { $_.kind -eq 'absent' } | Sort-Object { - $_.path.Length })) {

@@ -46,6 +46,12 @@ def product_label(product: InstalledProduct) -> str:
     return f"{product.name} {product.version or ''}".strip()
 
 
+def version_rank(text: str | None) -> tuple[int, ...]:
+    """Where a product's version stands among those of its component; a text that is no version is below them all."""
+    version = _version(text)
+    return () if version is None else version.key
+
+
 def product_witnesses(component: Component, facts: Facts, products: Iterable[InstalledProduct]) -> tuple[Witness, ...]:
     """What installed products say of the component's version: Windows Installer, and the component's own key in the registry.
 

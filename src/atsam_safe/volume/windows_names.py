@@ -8,6 +8,7 @@ from typing import Final
 # What the Windows adapter keeps beside its own file, one entry a line, for a script that cannot read JSON.
 PRODUCTS: Final = "products.list"
 STRANGERS: Final = "strangers.list"
+NEWER: Final = "newer.list"
 KEYS: Final = "keys.list"
 SERVICES: Final = "services.list"
 _UNUSABLE: Final = re.compile(r'[<>:"|?*\x00-\x1f]|[ .]\Z')

@@ -134,3 +134,33 @@ class FakeRunner:
         if (self.fails or status in {0, 3010, 1641}) and self.effect is not None:
             self.effect(tuple(argv))
         return CommandOutcome(argv=tuple(argv), status=status, seconds=1.0)
+
+
+class FamilyRunner(FakeRunner):
+    """A msiexec on packages of one family that knows its rule: an older product is refused (1603) while a newer one is there.
+
+    ``packages``: the name of a package's file → its product's code and version.
+    """
+
+    def __init__(self, windows: FakeWindows, packages: dict[str, tuple[str, str]]) -> None:
+        super().__init__()
+        self.windows = windows
+        self.packages = packages
+
+    def run(
+        self, argv: Sequence[str], *, limit: float, answers: bytes = b"", heartbeat: Callable[[float], None] | None = None
+    ) -> CommandOutcome:
+        code, version = (argv[2], "") if argv[1] == "/x" else self.packages[argv[2].replace("\\", "/").rpartition("/")[2]]
+        there = [told["VersionString"] for told in self.windows.details.values()]
+        newer = any(_numbers(one) > _numbers(version) for one in there)
+        if argv[1] == "/x":
+            self.windows.details.pop(code)
+        elif newer:
+            self.statuses = [1603]
+        else:
+            self.windows.details[code] = {"VersionString": version, "InstalledProductName": f"Product {version}"}
+        return super().run(argv, limit=limit, answers=answers, heartbeat=heartbeat)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(field) for field in version.split(".") if field)

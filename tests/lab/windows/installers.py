@@ -12,6 +12,7 @@ from typing import Final
 
 TOOLS: Final = ("wixl", "msibuild", "msiinfo")
 # Codes that are not known from genuine packages are the laboratory's own.
+UNINSTALL: Final = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
 LABORATORY: Final = uuid.UUID("0c9f7b52-4d0e-4c55-9d0d-6f6c61620001")
 
 
@@ -27,7 +28,11 @@ class Placed:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Product:
-    """What a package says of itself and puts in place. ``keys``: registry key → values (machine-wide, the package's own view)."""
+    """What a package says of itself and puts in place. ``keys``: registry key → values (machine-wide, the package's own view).
+
+    ``refused_over``: codes of newer products that keep this one from being installed. They are looked for by name, because Wine forgets
+    what is related to an upgrade code as soon as one of its products goes.
+    """
 
     code: str
     name: str
@@ -38,6 +43,7 @@ class Product:
     files: tuple[Placed, ...] = ()
     keys: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     upgrade: bool = False
+    refused_over: tuple[str, ...] = ()
     condition: tuple[str, str] | None = None
     statements: tuple[str, ...] = ()
 
@@ -99,6 +105,16 @@ def srvsvcnam(version: str, code: str) -> Product:
     )
 
 
+# Several of one workstation (win-09): the older ones stayed registered when software brought newer ones.
+_SEVERAL: Final = (
+    ("5.0.42", "{370D799B-992B-49E0-8325-F2E10110A861}"),
+    ("5.1.7", "{297EFD05-38C7-479C-BC34-BC269DCDE018}"),
+    ("5.2.6", "{CF3BEBDD-16A0-4AE8-8764-ADDF9A104998}"),
+)
+SEVERAL_CRYPTOLIBS: Final = tuple(
+    dataclasses.replace(cryptolib(version, code), refused_over=tuple(newer for _version, newer in _SEVERAL[number + 1 :]))
+    for number, (version, code) in enumerate(_SEVERAL)
+)
 OLD_SET: Final = (
     galss(),
     cryptolib("5.2.2", "{D8609B2B-CE98-43A8-B2D2-77811A6ECAE1}"),
@@ -126,13 +142,26 @@ LYING_SET: Final = (
 )
 
 
+def _refusals(product: Product) -> list[str]:
+    """As the genuine Cryptolib: an older product stays beside a newer one, and cannot come where a newer one is."""
+    said = "Une version plus recente est deja installee."
+    found: list[str] = []
+    for number in range(len(product.refused_over)):
+        name, condition, place = f"Refuse{number}", f"NEWER{number} AND NOT Installed", 90 + number
+        found += [
+            f"INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('{name}',19,'','{said}')",  # noqa: S608 - as above
+            f"INSERT INTO `InstallExecuteSequence` (`Action`,`Condition`,`Sequence`) VALUES ('{name}','{condition}',{place})",  # noqa: S608
+        ]
+    return found
+
+
 def build(product: Product, target: Path) -> Path:
     """Build ``product`` as ``target`` (an .msi)."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         (work / "x.wxs").write_text(_source(product, work), encoding="utf-8")
         _run(["wixl", "-a", "x64" if product.wide else "x86", "-o", "x.msi", "x.wxs"], work)
-        for statement in (*_condition(product), *product.statements):
+        for statement in (*_condition(product), *_refusals(product), *product.statements):
             _run(["msibuild", "x.msi", "-q", statement], work)
         shutil.copyfile(work / "x.msi", target)
     return target
@@ -171,12 +200,17 @@ def _source(product: Product, work: Path) -> str:
         parts.append(f"<ComponentRef Id='C{number}'/>")
     tree = "".join(f"<Directory Id='{folder}'>{''.join(below)}</Directory>" for folder, below in folders.items())
     upgrade = "<MajorUpgrade DowngradeErrorMessage='Une version plus recente est deja installee.'/>" if product.upgrade else ""
+    searches = "".join(
+        f"<Property Id='NEWER{number}'><RegistrySearch Id='S{number}' Root='HKLM' Key='{UNINSTALL}\\{code}' Name='DisplayVersion'"
+        " Type='raw' Win64='yes'/></Property>"
+        for number, code in enumerate(product.refused_over)
+    )
     return (
         "<?xml version='1.0' encoding='utf-8'?><Wix xmlns='http://schemas.microsoft.com/wix/2006/wi'>"
         f"<Product Id='{product.code.strip('{}')}' Name='{product.name}' Version='{product.version}' Manufacturer='{product.publisher}'"
         f" Language='1036' Codepage='1252' UpgradeCode='{laboratory_code('upgrade', product.family).strip('{}')}'>"
         f"<Package InstallerVersion='301' Compressed='yes' InstallScope='perMachine' Description='{product.name}' Comments='laboratory'/>"
-        f"{upgrade}<Media Id='1' Cabinet='x.cab' EmbedCab='yes'/>"
+        f"{upgrade}{searches}<Media Id='1' Cabinet='x.cab' EmbedCab='yes'/>"
         f"<Directory Id='TARGETDIR' Name='SourceDir'>{tree}</Directory>"
         f"<Feature Id='Complete' Level='1'>{''.join(parts)}</Feature></Product></Wix>"
     )

@@ -64,6 +64,7 @@ for code in given["remove"]:
 for package in given["install"]:
     assert subprocess.run(["msiexec", "/i", package, "/qn", "/norestart"]).returncode == 0, package
 """
+CALLS: Final = 'import subprocess; answer = [subprocess.run(["msiexec", *one, "/qn", "/norestart"]).returncode for one in given]'
 
 
 class Practice:
@@ -84,7 +85,7 @@ class Practice:
         target.mkdir()
         for product in products:
             unsigned = installers.build(product, self.folder / "unsigned.msi")
-            self.authority.sign(unsigned, target / f"{product.family}-{product.version}.msi", product.publisher)
+            self.authority.sign(unsigned, target / _file_of(product), product.publisher)
         return target
 
     @property
@@ -108,6 +109,16 @@ class Practice:
             packages = [self.windows.path(path) for path in sorted(self.old.iterdir())]
             self.windows.evaluate(RESET, {"remove": list(there), "install": packages})
         (self.drive / INI).write_bytes(GALSS_INI)
+
+    def add(self, name: str, products: tuple[Product, ...]) -> list[int]:
+        """Install further packages by hand, in this order; their exit codes."""
+        folder = self.packages(name, products)
+        found: list[int] = self.windows.evaluate(CALLS, [["/i", self.windows.path(folder / _file_of(product))] for product in products])
+        return found
+
+    def remove(self, product: Product) -> None:
+        """Uninstall a product by hand."""
+        assert self.windows.evaluate(CALLS, [["/x", product.code]]) == [0]
 
     def _whole(self) -> bool:
         """Every file of the old set lies where its package put it, as it was."""
@@ -157,6 +168,10 @@ class Practice:
             else:
                 found[inside] = (int(path.stat().st_mtime), hashlib.sha256(path.read_bytes()).hexdigest())
         return found
+
+
+def _file_of(product: Product) -> str:
+    return f"{product.family}-{product.version}.msi"
 
 
 def changed(product: Product, **fields: Any) -> Product:  # noqa: ANN401 - fields of a product

@@ -12,7 +12,7 @@ from atsam_safe.plan.model import ScopeEntry
 from atsam_safe.snapshot import batch
 from atsam_safe.snapshot.model import PathState
 from lab.manifests import manifest
-from lab.windows import certutil, wine
+from lab.windows import certutil, installers, wine
 from lab.windows.practice import INI, STATE
 
 if TYPE_CHECKING:
@@ -105,3 +105,16 @@ def test_the_script_never_takes_a_folder_in_the_place_of_a_file(practice: Practi
             shutil.rmtree(place)
         else:
             place.unlink(missing_ok=True)
+
+
+def test_the_script_puts_several_products_of_one_component_back_from_the_oldest_up(practice: Practice) -> None:
+    """Each would be refused over a newer one; the newest of them is there already when the script begins."""
+    certutil.install(practice.drive, wine.PYTHON)
+    practice.reset()
+    practice.remove(installers.OLD_SET[1])
+    practice.add("several", installers.SEVERAL_CRYPTOLIBS)
+    before = state_of(practice)
+    practice.ask("install", practice.windows.path(practice.new))
+    status, said = script(practice)
+    assert (status, said.splitlines()[-1]) == (0, "Termine. / Done."), said
+    assert state_of(practice) == before

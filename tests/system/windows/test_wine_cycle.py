@@ -20,6 +20,10 @@ pytestmark = [pytest.mark.wine, pytest.mark.system, pytest.mark.slow]
 
 OLD = {"galss": "3.45.01 ok", "cryptolib": "5.2.2 ok", "srvsvcnam": "5.08.04 ok"}
 NEW = {"galss": "3.45.01 ok", "cryptolib": "5.2.6 ok", "srvsvcnam": "5.10.04 ok"}
+BOOM = (
+    "INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('Boom',19,'','Echec volontaire du test')",
+    "INSERT INTO `InstallExecuteSequence` (`Action`,`Condition`,`Sequence`) VALUES ('Boom','NOT REMOVE',6550)",
+)
 
 
 def state_of(practice: Practice) -> dict[str, Any]:
@@ -40,13 +44,7 @@ def test_packages_are_installed_from_a_folder_that_stays(practice: Practice) -> 
 def test_a_package_that_fails_brings_everything_back(practice: Practice) -> None:
     practice.reset()
     before = state_of(practice)
-    failing = changed(
-        installers.NEW_SET[2],
-        statements=(
-            "INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('Boom',19,'','Echec volontaire du test')",
-            "INSERT INTO `InstallExecuteSequence` (`Action`,`Condition`,`Sequence`) VALUES ('Boom','NOT REMOVE',6550)",
-        ),
-    )
+    failing = changed(installers.NEW_SET[2], statements=BOOM)
     folder = practice.packages("failing", (*installers.NEW_SET[:2], failing))
     answer = practice.ask("install", practice.windows.path(folder), status=20)
     assert answer["status"] == "rolled-back"
@@ -179,3 +177,32 @@ def test_a_program_that_the_run_ended_is_missed_at_its_end_and_on_the_way_back(p
         missed = [one for one in answer["notices"] if one["ref"] == "windows.program-not-running"]
         assert [one["evidence"]["program"] for one in missed] == ["SRVSVCNAM.exe"], arguments
     (practice.drive / "Program Files (x86)/santesocial/srvsvcnam/SRVSVCNAM.exe").unlink()
+
+
+def several(practice: Practice) -> None:
+    """The workstation win-09: three Cryptolibs, of which an older one is refused over a newer one."""
+    practice.reset()
+    practice.remove(installers.OLD_SET[1])
+    practice.add("several", installers.SEVERAL_CRYPTOLIBS)
+
+
+def test_an_older_cryptolib_is_refused_over_a_newer_one(practice: Practice) -> None:
+    """What the next test stands on."""
+    several(practice)
+    practice.remove(installers.SEVERAL_CRYPTOLIBS[0])
+    assert practice.add("several", installers.SEVERAL_CRYPTOLIBS[:1]) == [1603]
+
+
+@pytest.mark.parametrize("record", [None, 6, 8, 13])
+def test_several_products_of_one_component_all_come_back(practice: Practice, record: int | None) -> None:
+    """After a package that fails, and after an end at a record of the journal: some are gone, the newest may be there already."""
+    several(practice)
+    before = state_of(practice)
+    failing = changed(installers.NEW_SET[2], statements=BOOM)
+    offered = practice.windows.path(practice.packages("failing", (*installers.NEW_SET[:2], failing)))
+    if record is None:
+        assert practice.ask("install", offered, status=20)["status"] == "rolled-back"
+    else:
+        practice.windows.killed("RECORD", record, *practice.arguments("--yes", "install", offered))
+        practice.ask("recover")
+    assert state_of(practice) == before

@@ -109,6 +109,14 @@ def test_products_go_and_come_as_a_unit_in_opposite_orders() -> None:
     assert plan.target.versions == {"cryptolib": "5.2.6", "galss": "3.45.01", "srvsvcnam": "5.10.04"}
 
 
+def test_several_products_of_a_component_go_from_the_newest_down() -> None:
+    """Whatever is left when a run is cut off can be put back from below: an older one is refused over a newer one."""
+    codes = {"5.1.7": "{297EFD05-38C7-479C-BC34-BC269DCDE018}", "5.0.42": "{370D799B-992B-49E0-8325-F2E10110A861}"}
+    others = [msgspec.structs.replace(CRYPTOLIB, code=code, version=version) for version, code in codes.items()]
+    plan = plan_uninstall(facts(*others, CRYPTOLIB), CATALOGUE)
+    assert [step.version for step in plan.steps if isinstance(step, UninstallProduct)] == ["5.2.2", "5.1.7", "5.0.42"]
+
+
 def test_the_scope_holds_configuration_and_no_system_folder() -> None:
     plan = plan_uninstall(facts(GALSS, CRYPTOLIB, SRVSVCNAM), CATALOGUE)
     scope = {key(entry.path): entry.kind for entry in plan.scope}

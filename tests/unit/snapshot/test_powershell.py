@@ -48,6 +48,7 @@ ALLOWED = frozenset(
         "Object-Of",
         "Is-Link",
         "Guard",
+        "Run-Installer",
     ]
 )
 # Without it a bracket in a name would be a pattern that matches other files.

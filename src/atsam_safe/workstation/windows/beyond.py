@@ -1,6 +1,7 @@
 """What Windows holds besides files: products with the packages to put them back, registry keys of both views, states of services.
 
-Way back: products first (Windows Installer writes their files and keys itself), then the files byte by byte (the store does that), then
+Way back: products first, of one component from the oldest up, because Windows Installer refuses an older one where a newer one is
+(it writes their files and keys itself), then the files byte by byte (the store does that), then
 the keys (removed, then imported, because importing alone merges), then services; at the end the products are compared with before.
 """
 
@@ -17,7 +18,7 @@ import msgspec
 from atsam_safe.catalogue import windows_paths
 from atsam_safe.catalogue.product_codes import normal
 from atsam_safe.catalogue.windows_paths import expand
-from atsam_safe.verify.products import component_products, resident_programs
+from atsam_safe.verify.products import component_products, resident_programs, version_rank
 from atsam_safe.volume import windows_names
 from atsam_safe.volume.aside import ASIDE
 from atsam_safe.volume.errors import failure
@@ -28,7 +29,7 @@ from atsam_safe.workstation.windows.staging import digest_of, package_name, sett
 from atsam_safe.workstation.windows.steps import install_package, start_service, stop_programs, uninstall_product
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from atsam_safe.catalogue.model import Catalogue, Component
@@ -131,15 +132,29 @@ def capture(pc: Pc, seen: tuple[Facts, Catalogue] | None, folder: Path) -> None:
 def _lists(kept: Kept) -> dict[str, list[str]]:
     """The same for ``restore.cmd``, which cannot read JSON: fields a space apart, the one that may hold spaces last."""
     starts = {"automatic": "auto", "manual": "demand", "disabled": "disabled"}
-    products = [f"{one.code} {one.package} {(one.sha256 or '')[:16]} {_plain(one.original or '')}" for one in kept.products if one.package]
+    packed = [one for one in _in_order(kept.products) if one.package]
+    products = [f"{one.code} {one.package} {(one.sha256 or '')[:16]} {_plain(one.original or '')}" for one in packed]
+    newer = [f"{one.code} {other.code}" for one in packed for other in reversed(packed) if _is_newer(other, one)]
     keys = [f"{one.view} {'ours' if one.ours else 'others'} {one.file or '-'} {one.key}" for one in kept.keys]
     services = [f"{starts.get(one.start or '', '-')} {'running' if one.running else 'stopped'} {one.name}" for one in kept.services]
     return {
         windows_names.PRODUCTS: products,
+        windows_names.NEWER: newer,
         windows_names.STRANGERS: list(kept.strangers),
         windows_names.KEYS: keys,
         windows_names.SERVICES: services,
     }
+
+
+def _in_order(products: tuple[KeptProduct, ...]) -> tuple[KeptProduct, ...]:
+    """Component by component as they were kept, the oldest product of each first."""
+    components = list(dict.fromkeys(one.component for one in products))
+    return tuple(sorted(products, key=lambda one: (components.index(one.component), version_rank(one.version))))
+
+
+def _is_newer(one: KeptProduct, other: KeptProduct) -> bool:
+    """True for two products of one component of which the first would keep the second from being installed."""
+    return one.component == other.component and version_rank(one.version) > version_rank(other.version)
 
 
 def _plain(name: str) -> str:
@@ -258,8 +273,10 @@ def prepare_back(pc: Pc, folder: Path) -> None:
     for code, name in _present(pc, kept):
         if code not in wanted:
             failed += _tried(partial(uninstall_product, pc, code, name, state))
-    for product in kept.products:
-        failed += _tried(partial(_product_back, pc, product, folder, state))
+    products = _in_order(kept.products)
+    for product in products:
+        newer = [one for one in reversed(products) if _is_newer(one, product)]
+        failed += _tried(partial(_product_back, pc, product, newer, folder))
     if failed:
         raise WorkstationError(*failed)
 
@@ -272,7 +289,9 @@ def _tried(action: Callable[[], object]) -> tuple[Problem, ...]:
     return ()
 
 
-def _product_back(pc: Pc, product: KeptProduct, folder: Path, state: Path) -> None:
+def _product_back(pc: Pc, product: KeptProduct, newer: Iterable[KeptProduct], folder: Path) -> None:
+    """Install what was kept. Where Windows Installer refuses it because of ``newer`` ones, they go first: their turn comes after it."""
+    state = folder.parent.parent.parent
     found = pc.native.product(product.code, "VersionString")
     if found == product.version and found is not None:
         return
@@ -280,7 +299,16 @@ def _product_back(pc: Pc, product: KeptProduct, folder: Path, state: Path) -> No
         uninstall_product(pc, product.code, product.name, state)
     package = folder / (product.package or "")
     place = settle(package, state, product.original or package.name, product.sha256 or "")
-    install_package(pc, place, (product.code, product.name, product.version or ""), state)
+    wanted = (product.code, product.name, product.version or "")
+    try:
+        install_package(pc, place, wanted, state)
+    except WorkstationError as refusal:
+        there = [one for one in newer if pc.native.product(one.code, "VersionString") is not None]
+        if not there or refusal.problems[0].ref != "windows.installation-failed":
+            raise
+        for one in there:
+            uninstall_product(pc, one.code, one.name, state)
+        install_package(pc, place, wanted, state)
 
 
 def _present(pc: Pc, kept: Kept) -> list[tuple[str, str]]:
