@@ -78,6 +78,31 @@ def _module_path(text: str | None) -> str | None:
     return path if isinstance(path, str) else None
 
 
+def _allowed_extensions(text: str) -> tuple[str, ...]:
+    """The extensions that may use a native manifest, as it names them."""
+    try:
+        manifest: Any = json.loads(text)
+    except ValueError:
+        return ()
+    allowed = manifest.get("allowed_extensions") if isinstance(manifest, dict) else None
+    return tuple(entry for entry in allowed if isinstance(entry, str)) if isinstance(allowed, list) else ()
+
+
+def _without_extension(places: Sequence[Path], extensions: Sequence[str]) -> bool:
+    """True when there are profiles, and none of them has one of the extensions. What could not be seen proves nothing."""
+    wanted = {name for entry in extensions for name in (entry, f"{entry}.xpi")}
+    seen = False
+    try:
+        for profile in (profile for place in places if place.is_dir() for profile in sorted(place.iterdir())[:_MAXIMUM_PROFILES]):
+            seen = seen or profile.is_dir()
+            folder = profile / "extensions"
+            if folder.is_dir() and any(entry.name in wanted for entry in folder.iterdir()):
+                return False
+    except OSError:
+        return False
+    return seen
+
+
 def _named_in_policies(text: str | None, file_name: str) -> bool:
     """True when Firefox's policies load a module of this file name as a security device."""
     try:
@@ -98,7 +123,10 @@ def _in_a_profile(profiles: Path, file_name: str) -> bool:
 
 
 def firefox_macos(root: Path, module: str, homes: Iterable[str]) -> DesktopCheck:
-    """Whether Firefox can reach the module: by the native manifest, by its policies, or by a profile's own list."""
+    """Whether Firefox can reach the module: by the native manifest, by its policies, or by a profile's own list.
+
+    A native manifest serves the extensions it names and nobody else: without one of them in a profile Firefox does not load the module.
+    """
     if not _inside(root, _MACOS_FIREFOX).exists():
         return DesktopCheck(id="firefox", outcome="not-applicable")
     file_name = PurePosixPath(module).name
@@ -106,14 +134,18 @@ def firefox_macos(root: Path, module: str, homes: Iterable[str]) -> DesktopCheck
         return DesktopCheck(id="firefox", outcome="pass")
     text = _text(_inside(root, _MACOS_MANIFEST))
     named = _module_path(text)
-    if named is not None and named.startswith("/") and _inside(root, named).exists():
-        return DesktopCheck(id="firefox", outcome="pass")
-    if text is not None:
+    if text is not None and not (named is not None and named.startswith("/") and _inside(root, named).exists()):
         params = {"path": named or _MACOS_MANIFEST}
         return DesktopCheck(id="firefox", outcome="fail", problem=Problem(ref="configuration.firefox-broken", params=params))
-    if any(_in_a_profile(_inside(root, home) / _PROFILES, file_name) for home in homes if home.startswith("/")):
+    profiles = [_inside(root, home) / _PROFILES for home in homes if home.startswith("/")]
+    extensions = _allowed_extensions(text or "")
+    served = text is not None and not (extensions and _without_extension(profiles, extensions))
+    if served or any(_in_a_profile(place, file_name) for place in profiles):
         return DesktopCheck(id="firefox", outcome="pass")
-    return DesktopCheck(id="firefox", outcome="notice", problem=Problem(ref="configuration.firefox-missing"))
+    problem = Problem(ref="configuration.firefox-missing")
+    if text is not None:
+        problem = Problem(ref="configuration.firefox-extension-missing", params={"extension": extensions[0]})
+    return DesktopCheck(id="firefox", outcome="notice", problem=problem)
 
 
 def native_messaging_macos(root: Path, homes: Iterable[str]) -> DesktopCheck:

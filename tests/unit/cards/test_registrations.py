@@ -65,6 +65,35 @@ class TestFirefoxOnMacOs:
         write(tmp_path, manifest, "{")
         assert firefox_macos(tmp_path, MODULE, ()).outcome == "fail"
 
+    @pytest.mark.parametrize(
+        ("allowed", "profiles", "ref"),
+        [
+            (["cps@lab"], {"a/extensions/cps@lab.xpi": "", "b/prefs.js": ""}, None),
+            (["cps@lab"], {"a/extensions/cps@lab/manifest.json": ""}, None),
+            (["old@lab", "cps@lab"], {"a/extensions/cps@lab.xpi": ""}, None),
+            (["cps@lab"], {"a/pkcs11.txt": f"library={MODULE}\n"}, None),
+            # a manifest alone lets nobody ask for the card: the extension is what loads the module
+            (["cps@lab"], {"a/prefs.js": ""}, "configuration.firefox-extension-missing"),
+            (["cps@lab"], {"a/extensions/other@lab.xpi": ""}, "configuration.firefox-extension-missing"),
+            (["../../a/prefs.js"], {"a/prefs.js": ""}, "configuration.firefox-extension-missing"),
+            # nobody's Firefox was seen, or the manifest names no extension: nothing is claimed
+            (["cps@lab"], {}, None),
+            (None, {"a/prefs.js": ""}, None),
+            (7, {"a/prefs.js": ""}, None),
+        ],
+    )
+    def test_by_native_manifest_and_the_extension_it_is_for(
+        self, tmp_path: Path, allowed: object, profiles: dict[str, str], ref: str | None
+    ) -> None:
+        (tmp_path / "Applications/Firefox.app").mkdir(parents=True)
+        write(tmp_path, MODULE)
+        manifest = {"name": "cps3", "path": MODULE} | ({} if allowed is None else {"allowed_extensions": allowed})
+        write(tmp_path, "/Library/Application Support/Mozilla/PKCS11Modules/cps3.json", json.dumps(manifest))
+        for path, text in profiles.items():
+            write(tmp_path, f"/Users/dr/Library/Application Support/Firefox/Profiles/{path}", text)
+        found = firefox_macos(tmp_path, MODULE, ("/Users/dr", "/Users/other"))
+        assert (found.outcome, None if found.problem is None else found.problem.ref) == ("notice" if ref else "pass", ref)
+
     def test_by_policy(self, tmp_path: Path) -> None:
         policies = {"policies": {"SecurityDevices": {"Add": {"CPS": MODULE}}}}
         write(tmp_path, "/Applications/Firefox.app/Contents/Resources/distribution/policies.json", json.dumps(policies))

@@ -234,6 +234,16 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="configuration.firefox-extension-missing",
+        what=N_("Firefox has the card library at hand, but no profile has the extension that loads it ({extension})."),
+        why=N_("Web sites opened in Firefox cannot ask for the card. Other browsers and medical software are not concerned."),
+        next=N_(
+            "If Firefox is used with the card, install the components again while Firefox is closed, in the session of the person who "
+            "uses it."
+        ),
+        exit_code=11,
+    ),
+    Reference(
         ref="configuration.native-host-missing",
         what=N_("Browsers are told to start a program for the card that is not there ({path})."),
         why=N_("The extension “Lecture Carte Vitale” then shows error FF00. The card itself and medical software are not concerned."),
