@@ -88,7 +88,8 @@ class Announced:
     def _add(self, step: Record, scopes: Mapping[str, Sequence[Record]]) -> None:
         name = step.get("step")
         if "snapshot" in step:
-            for entry in scopes.get(step["snapshot"], ()):
+            # of later runs, what they changed elsewhere is gone back on too
+            for entry in (entry for snapshot in (step["snapshot"], *step.get("later", ())) for entry in scopes.get(snapshot, ())):
                 self._trees.append(entry["path"]) if entry["kind"] == "tree" else self._single.add(entry["path"])
         elif name == "install-payload":
             self._single |= self._payloads.get(step.get("component") or step["identifier"], frozenset())

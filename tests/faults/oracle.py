@@ -239,7 +239,8 @@ class Oracle:
         outside = [path for path in changed if not _is_reached(f"/{path}", single, folders, trees)]
         if outside:
             self.say("journal", f"changed outside the kept state: {outside[:NAMED]}")
-        named: set[str] = {record["step"]["snapshot"] for record in records if "snapshot" in (record.get("step") or {})}
+        steps = [record.get("step") or {} for record in records]
+        named: set[str] = {name for step in steps if "snapshot" in step for name in (step["snapshot"], *step.get("later", ()))}
         scopes = {name: (self._manifest(name) or {}).get("scope", []) for name in named}
         announced = Announced(records, self._payloads, scopes)
         silent = [path for path in changed if not announced.covers(f"/{path}")]

@@ -90,7 +90,7 @@ COMMANDS: Final = (
     Command(
         name="rollback",
         module=_module("rollback"),
-        summary=N_("Go back to a snapshot (the last one by default); can itself be undone."),
+        summary=N_("Go back to a snapshot (by default to before the last change); can itself be undone."),
         changes=True,
         examples=("atsam-safe rollback", "atsam-safe rollback 000001-20200428T091500Z-1a2b"),
     ),

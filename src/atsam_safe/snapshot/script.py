@@ -230,12 +230,12 @@ def _way(manifest: Manifest) -> list[str]:
 
 
 def _removals(manifest: Manifest) -> list[str]:
-    kinds = {item.path: item.kind for item in manifest.scope}
+    trees = _trees(manifest)
     # first: a folder that has to go must not be kept by a temporary file of ours
     lines = [f"sweep_ours {_relative(path)}" for path in _neighbourhood(manifest)]
     for item in sorted((item for item in manifest.paths if item.kind == "absent"), key=lambda item: -_depth(item)):
         # whatever is no tree of ours loses nothing but itself
-        name = "absent_tree" if kinds.get(item.path) == "tree" else "absent"
+        name = "absent_tree" if f"{item.path}/" in trees else "absent"
         lines.append(f"{name} {_relative(item.path)}")
     return lines
 

@@ -352,7 +352,10 @@ class SnapshotStore:
         Raises ``ManifestError`` or ``snapshot.not-restorable`` with nothing touched; ``WorkstationError`` when the volume failed midway
         (the restore can be run again). ``proven`` of the report is the only word on success.
         """
-        manifest = self.manifest(identifier)
+        return self.restore_to(volume, self.manifest(identifier), progress=progress)
+
+    def restore_to(self, volume: Volume, manifest: Manifest, *, progress: Progress = no_progress) -> RestoreReport:
+        """Like ``restore``, to a state that may hold more than one snapshot knows (``reach``)."""
         try:
             return Restoration(volume, self.state, ObjectStore(self.state), manifest, progress).run()
         except WorkstationError as error:

@@ -13,6 +13,7 @@ import msgspec
 
 from atsam_safe.plan.model import InstallPayload, InstallProduct, RunInstaller, WriteReceipt
 from atsam_safe.snapshot import beyond
+from atsam_safe.snapshot.company import present_digest
 from atsam_safe.snapshot.model import no_progress
 from atsam_safe.snapshot.scope import list_scope
 from atsam_safe.snapshot.store import SnapshotStore
@@ -32,7 +33,8 @@ from atsam_safe.transaction.recovery import decide
 from atsam_safe.transaction.run import RESERVE_SLACK, STAGING, Action, Run
 from atsam_safe.transaction.signals import EndedBySignal, SignalWatch
 from atsam_safe.transaction.staged import StagedContent
-from atsam_safe.volume.errors import unavailable_problem
+from atsam_safe.transaction.target import Target, default_target, target_of
+from atsam_safe.volume.errors import printable, unavailable_problem
 from atsam_safe.words.model import AtsamSafeError, InterruptedRunError, Problem, RefusedError, WorkstationError
 
 if TYPE_CHECKING:
@@ -284,44 +286,54 @@ def rollback(
     lock: RunLock | None = None,
     progress: Progress = no_progress,
 ) -> TransactionResult:
-    """Back to a snapshot (default: the last one). The present state is kept first, so a rollback can itself be rolled back.
+    """Back to a snapshot (default: the newest whose run left a change), and past all that later runs changed elsewhere.
 
+    The present state is kept first, so a rollback can itself be rolled back. ``nothing-to-do`` when all is as it was then already.
     Raises, with nothing touched: ``BusyError``, ``InterruptedRunError``, ``ManifestError``, ``RefusedError`` (``snapshot.none``,
     ``snapshot.not-restorable``).
     """
     with SignalWatch() as watch, _locked(state, "rollback", lock):
         _refuse_interrupted(state)
         store = SnapshotStore(state)
-        target = snapshot or store.latest()
-        if target is None:
+        named = snapshot or default_target(store)
+        if named is None:
             raise RefusedError(Problem(ref="snapshot.none"))
-        manifest = store.manifest(target)
-        store.require_restorable(manifest)
-        beyond.sealed(state, target)
+        target = target_of(store, volume, named)
+        store.require_restorable(target.manifest)
+        nothing_else = beyond.sealed(state, named) is None
         run = Run(state, volume, "rollback", watch, progress, system)
-
-        def restore() -> str:
-            report, unlike = run.restore(target)
-            if not report.proven:
-                paths = ", ".join(report.differences)
-                raise WorkstationError(Problem(ref="snapshot.proof-failed", params={"count": str(len(report.differences)), "paths": paths}))
-            if unlike:
-                raise WorkstationError(*unlike)
-            return "done"
-
+        if nothing_else and present_digest(volume, target.manifest, progress=progress) == target.manifest.digest:
+            return run.result("nothing-to-do")
         try:
             with watch.armed():
                 run.begin(options, 1)
-                run.reserve(manifest.scope)
-                run.keep(manifest.scope, options)
-                run.carry_out([Action(name="restore-snapshot", record={"snapshot": target}, carry_out=restore)])
+                run.reserve(target.manifest.scope)
+                run.keep(target.manifest.scope, options)
+                run.carry_out([_restoring(run, named, target)])
                 run.verify(verification)
-                return run.commit(manifest.scope)
+                result = run.commit(target.manifest.scope)
+                return msgspec.structs.replace(result, notices=(*result.notices, *target.notices))
         except (Exception, EndedBySignal, KeyboardInterrupt) as error:
             result = run.fail(error)
             if result.outcome == "unchanged" and not isinstance(error, EndedBySignal | KeyboardInterrupt):
                 raise _untouched(error) from error
             return result
+
+
+def _restoring(run: Run, snapshot: str, target: Target) -> Action:
+    """The one step of a rollback."""
+
+    def restore() -> str:
+        report, unlike = run.restore(snapshot, target.manifest)
+        run.company = (*run.company, *(printable(path) for path in target.company))
+        if not report.proven:
+            paths = ", ".join(report.differences)
+            raise WorkstationError(Problem(ref="snapshot.proof-failed", params={"count": str(len(report.differences)), "paths": paths}))
+        if unlike:
+            raise WorkstationError(*unlike)
+        return "done"
+
+    return Action(name="restore-snapshot", record={"snapshot": snapshot, "later": list(target.later)}, carry_out=restore)
 
 
 def prune(state: StateFolder, policy: KeepPolicy, *, lock: RunLock | None = None) -> PruneReport:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atsam_safe.plan.model import ScopeEntry
-    from atsam_safe.snapshot.model import Progress, RestoreReport
+    from atsam_safe.snapshot.model import Manifest, Progress, RestoreReport
     from atsam_safe.snapshot.state import StateFolder
     from atsam_safe.transaction.model import RunOptions, VerificationOutcome
     from atsam_safe.transaction.records import Outcome
@@ -364,15 +364,17 @@ class Run:
                 self.clear_leftovers()
             return self.result("rolled-back", problems)
 
-    def restore(self, snapshot: str) -> tuple[RestoreReport, tuple[Problem, ...]]:
+    def restore(self, snapshot: str, whole: Manifest | None = None) -> tuple[RestoreReport, tuple[Problem, ...]]:
         """Files, and around them what no file holds. Returns the proof of the files, and why the rest is not as before (empty: it is).
+
+        ``whole``: the files, where they are more than the snapshot's own.
 
         A fault of the rest never keeps the files from coming back: half of the way back is better than none, and it is said.
         """
         kept, problems = self._beyond(snapshot)
         if self.system is not None and kept is not None:
             problems += self._try(self.system.prepare_back, kept)
-        report = self.store.restore(self.volume, snapshot, progress=self.progress)
+        report = self.store.restore_to(self.volume, whole or self.store.manifest(snapshot), progress=self.progress)
         self.company = report.company
         if self.system is not None and kept is not None:
             problems += self._try(self.system.bring_back, kept)

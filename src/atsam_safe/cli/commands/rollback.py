@@ -13,6 +13,7 @@ from atsam_safe.report.transactions import untouched_value
 from atsam_safe.report.views.common import moment
 from atsam_safe.snapshot.store import SnapshotStore
 from atsam_safe.transaction.executor import rollback
+from atsam_safe.transaction.target import default_target, target_of
 from atsam_safe.words.model import Problem, RefusedError
 from atsam_safe.words.reference import N_
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def run(session: Session, *, snapshot: str | None) -> CommandResult:
-    """Go back to ``snapshot`` (default: the last one) or change nothing."""
+    """Go back to ``snapshot`` (default: the newest whose run left a change) or change nothing."""
     changing = Changing(session, "rollback")
     stopped = changing.recover_first()
     if stopped is not None:
@@ -31,10 +32,11 @@ def run(session: Session, *, snapshot: str | None) -> CommandResult:
         if found is None:
             raise RefusedError(Problem(ref="snapshot.none"))
         store = SnapshotStore(found)
-        wanted = snapshot or store.latest()
+        wanted = snapshot or default_target(store)
         if wanted is None:
             raise RefusedError(Problem(ref="snapshot.none"))
         target = store.show(wanted)
+        later = target_of(store, changing.workstation.volume, wanted).later
     decision = check_rollback(changing.observe(), changing.catalogue, accepted=frozenset(session.options.accept), run=RunState())
     if not decision.accepted:
         return CommandResult(
@@ -54,6 +56,9 @@ def run(session: Session, *, snapshot: str | None) -> CommandResult:
         ),
         Line(session.say(N_("The present state is saved first: this can be undone.")), 1),
     ]
+    if later:
+        text = N_("What later runs changed elsewhere goes back too (their snapshots: {snapshots}).")
+        blocks.insert(2, Line(session.say(text, snapshots=", ".join(later)), 1))
     missing = changing.consent(blocks)
     if missing is not None:
         return changing.without_consent(missing, {"restored": target.id})
@@ -67,4 +72,7 @@ def run(session: Session, *, snapshot: str | None) -> CommandResult:
             lock=lock,
             progress=progress,
         )
-    return changing.answer(result, data={"restored": target.id})
+    data: dict[str, object] = {"restored": target.id}
+    if result.outcome == "nothing-to-do":
+        data["nothing_to_do"] = True
+    return changing.answer(result, data=data)

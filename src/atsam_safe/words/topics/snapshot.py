@@ -122,6 +122,14 @@ REFERENCES: Final = (
         next=N_("Find out who changes the folder of snapshots."),
     ),
     Reference(
+        ref="snapshot.later-unknown",
+        what=N_(
+            "What was changed after the snapshot {snapshot} is not wholly known: {snapshots} (in all: {count}) were pruned or are damaged."
+        ),
+        why=N_("What those runs changed in places that the snapshot {snapshot} does not know stays as it is."),
+        next=N_("Run “atsam-safe status” and “atsam-safe verify”: they tell what is installed now."),
+    ),
+    Reference(
         ref="snapshot.folder-kept",
         what=N_("What others have put into folders that were not there before stays, and so do the folders (paths: {count}): {paths}."),
         why=N_("What others put there is never removed. All that belongs to the components is as before."),

@@ -1,0 +1,153 @@
+"""Where a rollback goes: before the last change when no snapshot is named, and past all that later runs changed elsewhere."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atsam_safe.plan.model import ApplyEffect, Plan, ScopeEntry, Target
+from atsam_safe.snapshot.model import KeepPolicy
+from atsam_safe.snapshot.state import open_state
+from atsam_safe.snapshot.store import SnapshotStore
+from atsam_safe.transaction import prune, recover, rollback, run_transaction
+from atsam_safe.transaction.run import Run
+from atsam_safe.volume import Volume
+from lab.heart import NoPackages, PlainWorkstation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from atsam_safe.transaction.model import TransactionResult
+
+OLD, NEW = "/opt/galss.ini", "/opt/extra.ini"
+
+
+class Bench:
+    """A workstation with one file of ours, and its state folder."""
+
+    def __init__(self, root: Path) -> None:
+        (root / "opt").mkdir(parents=True)
+        (root / OLD[1:]).write_bytes(b"first")
+        self.root = root
+        self.volume = Volume(root)
+        self.state = open_state(root)
+        self.store = SnapshotStore(self.state)
+
+    def write(self, *paths: str, content: str, failing: bool = False) -> TransactionResult:
+        """A run that writes these files; it fails once all is written, if it is to fail."""
+
+        def fail(number: int) -> None:
+            if failing and number == len(paths):
+                raise OSError(5, "bad block")
+
+        steps = tuple(ApplyEffect(kind="write-file", path=path, content=content) for path in (*paths, *paths[:1] * failing))
+        scope = (ScopeEntry(path="/opt", kind="directory"), *(ScopeEntry(path=path, kind="file") for path in paths))
+        plan = Plan(command="install", target=Target(bundle="toy", versions={"galss": "2"}), steps=steps, scope=scope)
+        result = run_transaction(plan, workstation=PlainWorkstation(self.root, fail), packages=NoPackages(), state=self.state)
+        assert result.outcome == ("rolled-back" if failing else "committed")
+        return result
+
+    def files(self) -> dict[str, str]:
+        return {path.name: path.read_text() for path in sorted((self.root / "opt").iterdir())}
+
+    def rollback(self, snapshot: str | None = None) -> TransactionResult:
+        return rollback(self.state, self.volume, snapshot)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.state.close()
+    made.volume.close()
+
+
+BEFORE = {"galss.ini": "first"}
+
+
+def test_a_run_that_failed_does_not_stand_between_a_person_and_the_state_before(bench: Bench) -> None:
+    """Once rollback restored the present state after a failed run, said that all was done, and each time moved its own goal away."""
+    bench.write(OLD, content="second")
+    for _ in range(2):
+        bench.write(OLD, content="third", failing=True)
+    assert bench.rollback().outcome == "committed"
+    assert bench.files() == BEFORE
+    bench.write(OLD, content="third", failing=True)
+    assert bench.rollback().outcome == "committed"
+    assert bench.files() == {"galss.ini": "second"}
+
+
+def test_nothing_is_kept_or_done_where_all_is_as_it_was(bench: Bench) -> None:
+    bench.write(OLD, content="third", failing=True)
+    assert (bench.rollback().outcome, len(bench.store.identifiers())) == ("nothing-to-do", 1)
+    first = bench.write(OLD, content="second").snapshot
+    assert bench.rollback(first).outcome == "committed"
+    kept = bench.store.identifiers()
+    assert bench.rollback(first).outcome == "nothing-to-do"
+    assert bench.store.identifiers() == kept
+    assert list((bench.state.path / "run").iterdir()) == []
+    assert bench.rollback().outcome == "committed"
+    assert bench.files() == {"galss.ini": "second"}
+
+
+@pytest.mark.parametrize("content", [b"", b"not a journal\n"], ids=["a mark alone", "damaged"])
+def test_of_a_run_whose_end_nobody_knows_no_change_is_denied(bench: Bench, content: bytes) -> None:
+    """An empty record is the mark of a run that is proven to have changed nothing; a damaged one says nothing."""
+    bench.write(OLD, content="second")
+    last = bench.write(OLD, content="third")
+    (bench.state.path / f"history/{last.id}.log").write_bytes(content)
+    bench.rollback()
+    assert bench.files() == (BEFORE if content == b"" else {"galss.ini": "second"})
+
+
+def test_what_later_runs_changed_elsewhere_goes_back_too(bench: Bench) -> None:
+    """Once the files that a later package had brought stayed, and the workstation was told to be in the state of the snapshot."""
+    first = bench.write(OLD, content="second").snapshot
+    bench.write(OLD, NEW, content="third")
+    back = bench.rollback(first)
+    assert (back.outcome, back.notices) == ("committed", ())
+    assert bench.files() == BEFORE
+    assert bench.rollback().outcome == "committed"
+    assert bench.files() == {"extra.ini": "third", "galss.ini": "third"}
+
+
+def test_what_somebody_changed_after_a_run_that_failed_stays(bench: Bench) -> None:
+    """That run changed nothing, so what it knew of is no reason to change it."""
+    first = bench.write(OLD, content="second").snapshot
+    (bench.root / NEW[1:]).write_bytes(b"somebody's")
+    bench.write(OLD, NEW, content="third", failing=True)
+    (bench.root / NEW[1:]).write_bytes(b"somebody's, newer")
+    bench.rollback(first)
+    assert bench.files() == {**BEFORE, "extra.ini": "somebody's, newer"}
+
+
+def test_a_rollback_past_later_runs_that_is_cut_off_is_undone_whole(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = bench.write(OLD, content="second").snapshot
+    bench.write(OLD, NEW, content="third")
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(Run, "verify", lambda *_: os._exit(9))
+        bench.rollback(first)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert bench.files() == BEFORE
+    assert recover(bench.state, bench.volume).outcome == "rolled-back"
+    assert bench.files() == {"extra.ini": "third", "galss.ini": "third"}
+
+
+@pytest.mark.parametrize("how", ["damaged", "pruned"])
+def test_later_snapshots_that_are_gone_are_named(bench: Bench, how: str) -> None:
+    first = bench.write(OLD, content="second").snapshot
+    later = bench.write(NEW, content="third").snapshot or ""
+    bench.write(OLD, content="fourth")
+    if how == "pruned":
+        prune(bench.state, KeepPolicy(count=1))
+    else:
+        (bench.state.path / "snapshots" / later / "manifest.json").write_bytes(b"{}")
+    back = bench.rollback(first)
+    assert (back.outcome, [notice.ref for notice in back.notices]) == ("committed", ["snapshot.later-unknown"])
+    assert back.notices[0].evidence == {"snapshots": [later if how == "damaged" else later[:6]]}
+    assert bench.files() == {**BEFORE, "extra.ini": "third"}
