@@ -22,6 +22,17 @@ def effect_applies(effect: EffectRule, version: str | None, os_version: str | No
                 return False
             if effect.below_release is not None and release >= ComponentVersion.parse(effect.below_release):
                 return False
+    except VersionError:
+        return False
+    return effect_possible(effect, os_version)
+
+
+def effect_possible(effect: EffectRule, os_version: str | None) -> bool:
+    """True when the script of some release does this on ``os_version``: one nobody read may do the same.
+
+    So that a file is gone which such a script removes is no damage, whichever release it is.
+    """
+    try:
         if effect.from_os is not None or effect.below_os is not None:
             family = MacosRelease.parse(os_version or "").family
             if effect.from_os is not None and family < MacosRelease.parse(effect.from_os).family:

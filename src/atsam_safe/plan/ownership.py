@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from atsam_safe.catalogue.effects import effect_applies
 from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, has_wildcard, is_below, matches, matches_below, parents
 from atsam_safe.catalogue.system_folders import is_system_folder
 from atsam_safe.plan.folders import needs_catalogue
@@ -20,7 +21,7 @@ from atsam_safe.verify.assessment import assess
 from atsam_safe.verify.witnesses import View, component_receipts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from atsam_safe.catalogue.model import Catalogue, Component, PathRule
     from atsam_safe.facts.model import Facts, Receipt
@@ -43,9 +44,14 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ownership:
-    """Claims on every path, for one set of components to be removed (``removed``). ``preserve``: configuration stays."""
+    """Claims on every path, for one set of components to be removed (``removed``). ``preserve``: configuration stays.
 
-    def __init__(self, facts: Facts, catalogue: Catalogue, removed: Iterable[str], *, preserve: bool) -> None:
+    ``versions``: which of them come back, in which release.
+    """
+
+    def __init__(
+        self, facts: Facts, catalogue: Catalogue, removed: Iterable[str], *, preserve: bool, versions: Mapping[str, str] | None = None
+    ) -> None:
         self.facts = facts
         self.catalogue = catalogue
         self.view = View(facts)
@@ -62,6 +68,7 @@ class Ownership:
         self._rules = [
             (component, rule, pattern) for component in self.components for rule in component.paths for pattern in self.expand(rule.path)
         ]
+        self._unwritten = self._unwritten_registrations(versions or {})
 
     @property
     def live(self) -> bool:
@@ -124,6 +131,22 @@ class Ownership:
             return True
         return preserve and rule.role == "config" and not rule.legacy
 
+    def _unwritten_registrations(self, versions: Mapping[str, str]) -> frozenset[str]:
+        """What a script of the component writes beside its files, and nobody can write for a release whose script was not read.
+
+        It was there and worked; taken away, nothing would bring it back (Firefox would no longer know the library).
+        """
+        os_version = self.facts.os.version
+        return frozenset(
+            path
+            for component in self.components
+            if component.id in versions
+            for effect in component.effects
+            if effect.kind == "write-file" and not effect_applies(effect, versions[component.id], os_version)
+            for path in self.expand(effect.path)
+            if (found := self.rule_for(path)) is not None and found[1].role == "data"
+        )
+
     # --- questions -------------------------------------------------------------------------------------------------------
 
     def is_private(self, path: str) -> bool:
@@ -182,6 +205,8 @@ class Ownership:
         component, rule = found
         if (component.id, rule.path) in self._kept_rules:
             return KeptPath(path=path, reason=_ROLE_REASONS.get(rule.role, "catalogue"), owner=component.name)
+        if path in self._unwritten:
+            return KeptPath(path=path, reason="catalogue", owner=component.name)
         sharer = next((self._staying[owner] for owner in rule.shared_with if owner in self._staying), None)
         return None if sharer is None else KeptPath(path=path, reason="shared", owner=sharer)
 

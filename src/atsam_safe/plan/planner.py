@@ -43,7 +43,7 @@ def plan_install(facts: Facts, catalogue: Catalogue, inspections: Sequence[Inspe
     parts = _in_order(known_parts(catalogue, inspections), catalogue, decision)
     removed = {component.id for component in catalogue.core} if decision.unit else set(decision.replaced)
     removed |= {part.component for part in parts}
-    ownership = Ownership(facts, catalogue, removed, preserve=True)
+    ownership = Ownership(facts, catalogue, removed, preserve=True, versions={part.component: part.version for part in parts})
     preserved = ownership.preserved()
     removal = plan_removal(ownership)
     installation = plan_installation(ownership, inspections, parts, preserved)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.catalogue.effects import effect_applies
+from atsam_safe.catalogue.effects import effect_possible
 from atsam_safe.catalogue.patterns import has_wildcard, is_below, matches, matches_below
 from atsam_safe.catalogue.windows_paths import key as windows_key
 from atsam_safe.verify.model import ComponentState, State, Witness
@@ -68,10 +68,10 @@ class Examination:
         others = (other for component in self.catalogue.components for other in component.paths if other.scope == "file")
         return any(other.role in PASSIVE_ROLES and matches(other.path, path) for other in others)
 
-    def removed_by_script(self, path: str, version: str | None) -> bool:
-        """True when the script of this release deletes the payload path after copying it (ListSerial, reader.conf…)."""
+    def removed_by_script(self, path: str) -> bool:
+        """True when the vendor's script deletes, or may delete, the payload path after copying it (ListSerial, reader.conf…)."""
         return any(
-            effect.kind == "remove" and matches_below(effect.path, path) and effect_applies(effect, version, self.view.facts.os.version)
+            effect.kind == "remove" and matches_below(effect.path, path) and effect_possible(effect, self.view.facts.os.version)
             for effect in self.component.effects
         )
 
@@ -80,9 +80,7 @@ class Examination:
         return tuple(
             entry
             for entry in receipt.entries or ()
-            if entry.kind in {"file", "symlink"}
-            and not self.removed_by_script(entry.path, receipt.version)
-            and not self.is_passive(entry.path)
+            if entry.kind in {"file", "symlink"} and not self.removed_by_script(entry.path) and not self.is_passive(entry.path)
         )
 
     @cached_property
@@ -163,7 +161,7 @@ class Examination:
             return windows_files(self.component, self.view.facts, self.products)
         rules = (*self.component.witnesses, *(self.release.witnesses if self.release is not None else ()))
         paths = (path for rule in rules if rule.path and not has_wildcard(rule.path) for path in self.view.concrete(rule.path))
-        return tuple(dict.fromkeys(path for path in paths if not self.is_passive(path) and not self.removed_by_script(path, self.version)))
+        return tuple(dict.fromkeys(path for path in paths if not self.is_passive(path) and not self.removed_by_script(path)))
 
     @cached_property
     def missing(self) -> tuple[str, ...]:
