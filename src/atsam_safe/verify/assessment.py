@@ -15,6 +15,7 @@ from atsam_safe.verify.bundles import best_fit, os_family_text, strength
 from atsam_safe.verify.dependents import recognise_dependents
 from atsam_safe.verify.examine import Examination
 from atsam_safe.verify.model import Assessment, ComponentState, Finding
+from atsam_safe.verify.products import version_rank
 from atsam_safe.verify.witnesses import View
 
 if TYPE_CHECKING:
@@ -82,7 +83,27 @@ def component_findings(examination: Examination) -> list[Finding]:
     elif examination.release is None and component.core:
         findings.append(_finding("component.unknown-release", component, blocking=False, version=examination.version))
     findings += _service_findings(examination)
+    findings += _several_findings(examination)
     return findings
+
+
+def _several_findings(examination: Examination) -> list[Finding]:
+    """Releases that are only still registered beside the one that serves: told, and no fault."""
+    component = examination.component
+    others = [product for product in examination.products if product not in examination.serving]
+    if not others:
+        return []
+    listed = [{"code": product.code, "version": product.version} for product in others]
+    versions = sorted({product.version or "?" for product in others}, key=lambda version: (version_rank(version), version))
+    return [
+        Finding(
+            ref="component.several-products",
+            severity="notice" if component.core else "info",
+            component=component.id,
+            params={"component": component.name, "version": examination.version or "?", "others": ", ".join(versions)},
+            evidence={"component": component.id, "version": examination.version, "others": listed},
+        )
+    ]
 
 
 def _service_findings(examination: Examination) -> list[Finding]:

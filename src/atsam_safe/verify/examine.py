@@ -9,7 +9,7 @@ from atsam_safe.catalogue.effects import effect_possible
 from atsam_safe.catalogue.patterns import has_wildcard, is_below, matches, matches_below
 from atsam_safe.catalogue.windows_paths import key as windows_key
 from atsam_safe.verify.model import ComponentState, State, Witness
-from atsam_safe.verify.products import component_products, product_witnesses, windows_files
+from atsam_safe.verify.products import component_products, product_witnesses, serving_products, windows_files
 from atsam_safe.verify.witnesses import (
     Reading,
     View,
@@ -47,6 +47,11 @@ class Examination:
     def products(self) -> tuple[InstalledProduct, ...]:
         """The Windows products that are this component."""
         return component_products(self.component, self.view.facts)
+
+    @cached_property
+    def serving(self) -> tuple[InstalledProduct, ...]:
+        """The products of the release that serves: only these are witnesses."""
+        return serving_products(self.component, self.view.facts, self.products)
 
     def rule_for(self, path: str) -> PathRule | None:
         """The most precise path rule of the component that covers ``path``."""
@@ -128,7 +133,7 @@ class Examination:
     def declared(self) -> tuple[Witness, ...]:
         """Component-level witnesses; orphan receipts are no witnesses."""
         receipts = tuple(receipt for receipt in self.receipts if receipt.identifier not in self.orphans)
-        products = product_witnesses(self.component, self.view.facts, self.products)
+        products = product_witnesses(self.component, self.view.facts, self.serving)
         return (*component_witnesses(self.component, self.view, receipts), *products)
 
     @cached_property
@@ -158,7 +163,7 @@ class Examination:
     def witness_paths(self) -> tuple[str, ...]:
         """Files that must be there because a witness of the version is read from them."""
         if self.view.facts.os.family == "windows":
-            return windows_files(self.component, self.view.facts, self.products)
+            return windows_files(self.component, self.view.facts, self.serving)
         rules = (*self.component.witnesses, *(self.release.witnesses if self.release is not None else ()))
         paths = (path for rule in rules if rule.path and not has_wildcard(rule.path) for path in self.view.concrete(rule.path))
         return tuple(dict.fromkeys(path for path in paths if not self.is_passive(path) and not self.removed_by_script(path)))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from atsam_safe.catalogue.model import Component
-    from atsam_safe.facts.model import Facts, InstalledProduct
+    from atsam_safe.facts.model import Facts, InstalledProduct, RegistryFact
 
 
 def component_products(component: Component, facts: Facts) -> tuple[InstalledProduct, ...]:
@@ -52,6 +52,26 @@ def version_rank(text: str | None) -> tuple[int, ...]:
     return () if version is None else version.key
 
 
+def serving_products(component: Component, facts: Facts, products: Iterable[InstalledProduct]) -> tuple[InstalledProduct, ...]:
+    """Of all releases of a component that are registered the one that serves, in every width it is there.
+
+    Older releases stay registered on many workstations where everything works. The one whose code stands in the component's own key wrote
+    it last; without such a key the newest serves, because an older one is not installed over it.
+    """
+    there = tuple(products)
+    codes = {normal(fact.values.get("productcode", "")) for fact in _identities(component, facts)}
+    newest = max((version_rank(one.version) for one in [one for one in there if normal(one.code) in codes] or there), default=())
+    return tuple(one for one in there if version_rank(one.version) == newest)
+
+
+def _identities(component: Component, facts: Facts) -> list[RegistryFact]:
+    """What the component's own keys say, in both views."""
+    keys = {
+        rule.key.casefold() for rule in (component.windows.registry if component.windows is not None else ()) if rule.role == "identity"
+    }
+    return [fact for fact in facts.registry if fact.key.casefold() in keys]
+
+
 def product_witnesses(component: Component, facts: Facts, products: Iterable[InstalledProduct]) -> tuple[Witness, ...]:
     """What installed products say of the component's version: Windows Installer, and the component's own key in the registry.
 
@@ -59,17 +79,14 @@ def product_witnesses(component: Component, facts: Facts, products: Iterable[Ins
     Where one of the two spells the version longer than the other, only what both tell is compared.
     """
     found: list[Witness] = []
-    keys = {
-        rule.key.casefold() for rule in (component.windows.registry if component.windows is not None else ()) if rule.role == "identity"
-    }
     for product in products:
         installed = _version(product.version)
         if installed is None:
             continue
         found.append(Witness(kind="product", version=installed.text, source=product.code))
-        for fact in facts.registry:
+        for fact in _identities(component, facts):
             written = _version(fact.values.get("version"))
-            if fact.key.casefold() in keys and written is not None and normal(fact.values.get("productcode", "")) == normal(product.code):
+            if written is not None and normal(fact.values.get("productcode", "")) == normal(product.code):
                 source = f"HKLM\\{fact.key} ({fact.view})"
                 told = installed if written.starts_with(installed) else written
                 found.append(

@@ -16,7 +16,7 @@ from atsam_safe.guard import RunState, check
 from atsam_safe.verify import assess
 from lab.decisions import RECEIPTS, ROOM, atsam, shipped_catalogue
 
-STATES = sorted((Path(__file__).parent / "field_states").glob("*.json"))
+STATES = sorted((Path(__file__).parent / "field_states").glob("mac-*.json"))
 # What an expert would say of each: GALSS, Cryptolib, and whether galss.ini deserves a remark.
 EXPECTED: dict[str, tuple[str | None, str | None, set[str]]] = {
     "mac-01-before": (None, "5.2.2", {"config.ini-pair-broken"}),

@@ -64,6 +64,13 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="component.several-products",
+        what=N_("{component}: several releases are registered. {version} is the one that serves; besides it: {others}."),
+        why=N_("Other software brought them. An older release that stayed registered does no harm, and that software may still need it."),
+        next=N_("Nothing to do."),
+        exit_code=11,
+    ),
+    Reference(
         ref="component.service-missing",
         what=N_("{component}: the file that starts its service {service} is missing ({path})."),
         why=N_("The service no longer starts at login."),
