@@ -26,8 +26,10 @@ from atsam_safe.report.transactions import transaction_value, untouched_value
 from atsam_safe.snapshot.state import open_state
 from atsam_safe.snapshot.store import SnapshotStore, refuse_state_in_scope
 from atsam_safe.transaction.executor import interrupted, recover
+from atsam_safe.transaction.found import changed_since
 from atsam_safe.transaction.lock import RunLock
 from atsam_safe.transaction.model import RunOptions
+from atsam_safe.volume.errors import printable
 from atsam_safe.volume.state_place import default_state_path
 from atsam_safe.words.model import InterruptedRunError, PrivilegesError, Problem, RefusedError, UsageError
 from atsam_safe.words.reference import N_
@@ -118,6 +120,11 @@ class Changing:
                 return None
             if self.session.options.no_recover:
                 raise InterruptedRunError(problem)
+            late = changed_since(state, self.workstation.volume)
+            if late:
+                shown = [printable(path) for path in late]
+                params = {"run": problem.params["run"], "count": str(len(shown)), "paths": ", ".join(shown[:10])}
+                raise RefusedError(Problem(ref="state.changed-since-interrupted", params=params, evidence={"paths": shown[:100]}))
             load_for_change(self.workstation)
             self.session.notify(self.session.say(N_("An earlier run was interrupted: it is brought to its end first.")))
             with self.progress() as progress:

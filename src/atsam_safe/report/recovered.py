@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from atsam_safe.report.blocks import Block, Verdict
+from atsam_safe.report.blocks import Block, Line, Verdict
 from atsam_safe.words.reference import N_
 from atsam_safe.words.translate import phrase
 
@@ -27,6 +27,7 @@ HEADLINES: Final = {
     13: N_("Then the rights of an administrator were missing: nothing else was touched."),
     14: N_("Then another run was found under way: nothing else was touched."),
 }
+FOUND_KEPT: Final = N_("What was found before that is kept in the snapshot {snapshot}: it can be gone back to as to any other.")
 NOTHING_ELSE: Final = N_("Apart from that there was nothing to do.")
 
 
@@ -53,4 +54,8 @@ def recovered_blocks(result: CommandResult, language: Language) -> list[Block]:
     if not is_brought_back(result):
         return []
     text = N_("An interrupted run was brought to its end: the workstation is back as it was before that run (snapshot {snapshot}).")
-    return [Verdict(phrase(text, language, snapshot=result.data[KEY]["snapshot"]), "warning")]
+    recovered = result.data[KEY]
+    blocks: list[Block] = [Verdict(phrase(text, language, snapshot=recovered["snapshot"]), "warning")]
+    if recovered.get("found"):
+        blocks.append(Line(phrase(FOUND_KEPT, language, snapshot=recovered["found"]), 1))
+    return blocks

@@ -28,6 +28,8 @@ LISTS = ("scope", "ancestors", "paths")
 # what comes before the lists is a few hundred bytes
 HEAD_BYTES = 64 * 1024
 HEAD_LINE = re.compile(rb'^"(run_id|reason)": ("(?:[^"\\\\]|\\\\.)*"),$', re.MULTILINE)
+# the reason of a snapshot of what a recovery found: a state in between, never one to go back to by itself
+FOUND = "recover"
 # as the transaction names its runs (``transaction.run.new_run_id``); a snapshot that no run took carries anything else
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\Z")
 

@@ -26,14 +26,24 @@ JOURNAL_LIMIT = 64 * 1024 * 1024
 
 
 def choose(snapshots: Sequence[Manifest], policy: KeepPolicy, *, now: float, protected: frozenset[str]) -> tuple[str, ...]:
-    """Ids that may go (pure). Important ones, the newest ``count``, those younger than ``days`` and ``protected`` ones stay."""
+    """Ids that may go (pure). Important ones, the newest ``count``, those younger than ``days`` and ``protected`` ones stay.
+
+    What a recovery found goes with the snapshot that was gone back to, and takes no other's place.
+    """
     ordered = sorted(snapshots, key=lambda item: item.sequence, reverse=True)
-    going: list[str] = []
-    for place, item in enumerate(ordered):
-        young = now - item.created_seconds < policy.days * DAY
-        if place >= max(policy.count, 1) and not young and not item.important and item.id not in protected:
-            going.append(item.id)
+    before_runs = [item for item in ordered if item.reason != manifests.FOUND]
+    counted = {item.id for item in before_runs[: max(policy.count, 1)]}
+    runs = {item.run_id for item in before_runs if _stays(item, counted, policy, now, protected)}
+    going = [
+        item.id
+        for item in ordered
+        if not (_stays(item, counted, policy, now, protected) or (item.reason == manifests.FOUND and item.run_id in runs))
+    ]
     return tuple(reversed(going))
+
+
+def _stays(item: Manifest, counted: set[str], policy: KeepPolicy, now: float, protected: frozenset[str]) -> bool:
+    return item.id in counted or now - item.created_seconds < policy.days * DAY or item.important or item.id in protected
 
 
 class Pruning:

@@ -11,6 +11,7 @@ Invariants:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -129,7 +130,7 @@ class SnapshotStore:
         return text if manifests.SNAPSHOT_ID.match(text) is not None else None
 
     def _last_whole(self) -> str | None:
-        for identifier in reversed(self.identifiers()):
+        for identifier in reversed(self._before_runs()):
             try:
                 return self.manifest(identifier).id
             except manifests.ManifestUnreadableError:
@@ -138,9 +139,23 @@ class SnapshotStore:
                 continue
         return None
 
+    def found(self, run: str) -> tuple[Manifest, ...]:
+        """What recoveries of ``run`` found and kept, oldest first; unusable ones are left out."""
+        kept: list[Manifest] = []
+        for identifier in self.identifiers():
+            if manifests.origin(self.state, identifier) == (run, manifests.FOUND):
+                with contextlib.suppress(manifests.ManifestError):
+                    kept.append(self.manifest(identifier))
+        return tuple(kept)
+
+    def _before_runs(self) -> tuple[str, ...]:
+        """Ids of the snapshots that were taken before a run; what a recovery found is none of them."""
+        origins = ((identifier, manifests.origin(self.state, identifier)) for identifier in self.identifiers())
+        return tuple(identifier for identifier, origin in origins if origin is None or origin[1] != manifests.FOUND)
+
     def unended(self) -> str | None:
         """The newest snapshot, if the run that took it was never put away: something may have been changed since."""
-        newest = max(self.identifiers(), default=None)
+        newest = max(self._before_runs(), default=None)
         if newest is None:
             return None
         try:
@@ -155,7 +170,8 @@ class SnapshotStore:
         Not said of a snapshot that no run took, nor where the run before has no mark either (then it is the marks that are gone), nor of a
         manifest that cannot be used (``damaged`` tells of it). The usual answer costs a few lines of one file.
         """
-        runs = (manifests.origin(self.state, name) for name in reversed(self.identifiers()))
+        names = self._before_runs()
+        runs = (manifests.origin(self.state, name) for name in reversed(names))
         taken = (None if run is None else run[0] for run in runs)
         newest = next(taken, None)
         if newest is None or manifests.RUN_ID.match(newest) is None or self._is_put_away(newest):
@@ -164,7 +180,7 @@ class SnapshotStore:
         if before is not None and not self._is_put_away(before):
             return None
         try:
-            manifest = self.manifest(max(self.identifiers()))
+            manifest = self.manifest(names[-1])
         except manifests.ManifestUnreadableError:
             raise
         except manifests.ManifestError:
@@ -186,8 +202,9 @@ class SnapshotStore:
         reason: str,
         progress: Progress = no_progress,
         capture: Callable[[Path], None] | None = None,
+        pointed: bool = True,
     ) -> Snapshot:
-        """Keep the present state of ``scope``; durable and committed when this returns.
+        """Keep the present state of ``scope``; durable and committed when this returns. ``pointed``: as the ``latest`` one.
 
         ``capture`` writes what no file holds into the folder it is given; it appears together with the manifest, by the same rename.
 
@@ -200,7 +217,10 @@ class SnapshotStore:
         ancestors = self._ancestors(volume, [item.path for item in paths])
         self._files.barrier()
         manifest, script = self._describe(volume, scope, paths, ancestors, (label, run_id, reason))
-        return self._commit(manifest, script, capture)
+        self._commit(manifest, script, capture)
+        if pointed:
+            self.point_at(manifest.id)
+        return manifests.summary(self.state, manifest)
 
     def _known_hashes(self, latest: str | None) -> dict[tuple[str, int], str]:
         """What the last snapshot knows: a file of the same path and size is probably the same, so it is first only read."""
@@ -296,8 +316,8 @@ class SnapshotStore:
         script = render_script(manifest)
         return _with_script(manifest, hashlib.sha256(script).hexdigest()), script
 
-    def _commit(self, manifest: Manifest, script: bytes, capture: Callable[[Path], None] | None) -> Snapshot:
-        """Manifest and script appear together by one rename of their folder; the pointer follows, each on stable storage first."""
+    def _commit(self, manifest: Manifest, script: bytes, capture: Callable[[Path], None] | None) -> None:
+        """Manifest and script appear together by one rename of their folder, on stable storage when this returns."""
         files = self._files
         pending = f"/snapshots/.pending-{manifest.id}"
         final = manifests.snapshot_folder(manifest.id)
@@ -316,8 +336,6 @@ class SnapshotStore:
             files.remove_tree(pending)
             raise
         files.sync_directory("/snapshots")
-        self.point_at(manifest.id)
-        return manifests.summary(self.state, manifest)
 
     def point_at(self, identifier: str) -> None:
         """Make ``latest`` name this snapshot, durably, by one rename."""

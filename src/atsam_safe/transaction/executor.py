@@ -17,6 +17,7 @@ from atsam_safe.snapshot.company import present_digest
 from atsam_safe.snapshot.model import no_progress
 from atsam_safe.snapshot.scope import list_scope
 from atsam_safe.snapshot.store import SnapshotStore
+from atsam_safe.transaction.found import keep_found
 from atsam_safe.transaction.journal import (
     JOURNAL,
     Journal,
@@ -223,6 +224,7 @@ def _recover(run: Run) -> TransactionResult:
         return run.result("unchanged")
     run.adopt(Journal.resume(state, reading), decision)
     if decision.action == "restore":
+        keep_found(run)
         return run.go_back("recovery", ())
     run.release_reserve()  # a disk that the reserve itself filled needs its room for the last record
     if decision.action == "discard":

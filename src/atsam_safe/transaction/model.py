@@ -43,6 +43,7 @@ class TransactionResult(msgspec.Struct, frozen=True, kw_only=True):
     ``committed``: the state is the one after. ``rolled-back``: it failed, and the digest proves the state before. ``broken``: the way back
     could not be proven; the snapshot's place is in ``problems``. ``unchanged``: it ended before anything was touched.
     ``signal``: the signal that ended it. ``notices``: what a person should know although the run ended well.
+    ``found``: the snapshot in which a recovery kept the state it found.
     """
 
     id: str
@@ -59,6 +60,7 @@ class TransactionResult(msgspec.Struct, frozen=True, kw_only=True):
     signal: int | None = None
     verification: Any = None
     bytes_reserved: int = 0
+    found: str | None = None
 
     @property
     def exit_code(self) -> int:

@@ -125,6 +125,8 @@ class Run:
         self.verification: Any = None
         self.company: tuple[str, ...] = ()
         self.reserved = 0
+        self.found: str | None = None
+        self.notices: tuple[Problem, ...] = ()
         self.staged: StagedContent | None = None
         self._watch = watch
         self._journal: Journal | None = None
@@ -451,11 +453,12 @@ class Run:
             digest_after=self.digest_after,
             residue=self.residue,
             problems=problems,
-            notices=() if outcome == "broken" or not self.company else (company_problem(self.company),),
             seconds=round(time.monotonic() - self._started, 3),
             signal=self._watch.received,
             verification=self.verification,
             bytes_reserved=self.reserved,
+            found=self.found,
+            notices=(*self.notices, *(() if outcome == "broken" or not self.company else (company_problem(self.company),))),
         )
 
 

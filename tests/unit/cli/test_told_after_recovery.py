@@ -77,3 +77,29 @@ def test_what_others_have_put_into_a_folder_of_the_interrupted_run_is_named(stag
     assert told.json["data"]["recovered"]["transaction"]["outcome"] == "rolled-back"
     assert [notice["ref"] for notice in told.json["notices"]] == ["snapshot.folder-kept"]
     assert [path.name for path in folder.iterdir()] == [".DS_Store"]
+
+
+def test_a_repair_since_the_interruption_is_not_undone_by_a_command_that_is_about_something_else(
+    cut_off: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weeks later an installation, refused by the guard, had taken the technician's work with it before a word was said."""
+    ini = cut_off.folder / "poste/Library/Preferences/galss.ini"
+    repaired = ini.read_bytes() + b"\r\n; repaired by hand\r\n"
+    ini.write_bytes(repaired)
+    # as if the run's last record were long ago
+    monkeypatch.setattr("atsam_safe.transaction.found.SLACK_SECONDS", -3600)
+    for command in (("install", cut_off.package("ATSAM-4.41.pkg")), ("uninstall", "--all"), ("rollback",)):
+        answer = cut_off.run("--json", *cut_off.on, "--yes", *command)
+        assert answer.code == 10
+        (error,) = answer.json["errors"]
+        assert error["ref"] == "state.changed-since-interrupted"
+        assert "/Library/Preferences/galss.ini" in error["evidence"]["paths"]
+        assert "recovered" not in answer.json["data"]
+        assert ini.read_bytes() == repaired
+    answer = cut_off.run("--json", *cut_off.on, "recover")
+    assert (answer.code, answer.json["data"]["transaction"]["outcome"]) == (0, "rolled-back")
+    assert ini.read_bytes() != repaired
+    found = answer.json["data"]["found"]
+    assert cut_off.run(*cut_off.on, "--yes", "rollback", found).code == 0
+    assert ini.read_bytes() == repaired
+    assert "found when an interrupted run was undone" in cut_off.run("--lang", "en", *cut_off.on, "snapshots", "list").out

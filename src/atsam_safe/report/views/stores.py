@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from atsam_safe.words.language import Language
 
 
-REASONS: Final = {"install": N_("before an installation"), "uninstall": N_("before a removal"), "rollback": N_("before a rollback")}
+REASONS: Final = {
+    "install": N_("before an installation"),
+    "uninstall": N_("before a removal"),
+    "rollback": N_("before a rollback"),
+    "recover": N_("found when an interrupted run was undone"),
+}
 
 
 def _reason(reason: str, language: Language) -> str:

@@ -8,7 +8,7 @@ from atsam_safe.catalogue.names import set_text
 from atsam_safe.guard.strangers import first_of
 from atsam_safe.plan.duration import estimated_seconds
 from atsam_safe.report.blocks import Block, Heading, Line, Table, Tone, Verdict
-from atsam_safe.report.recovered import HEADLINES, NOTHING_ELSE, is_brought_back
+from atsam_safe.report.recovered import FOUND_KEPT, HEADLINES, NOTHING_ELSE, is_brought_back
 from atsam_safe.report.result import OK, RESTART_NEEDED
 from atsam_safe.report.transactions import live_notes
 from atsam_safe.report.views.common import numbered, problems, section, unique
@@ -138,6 +138,8 @@ def _proof(data: dict[str, Any], language: Language) -> list[Block]:
     if snapshot:
         blocks.append(Line(phrase(N_("Snapshot of the state before: {snapshot}"), language, snapshot=snapshot), 1))
         blocks.append(Line(phrase(N_("It lies in: {place}"), language, place=data["snapshot_place"]), 1))
+    if data.get("found"):
+        blocks.append(Line(phrase(FOUND_KEPT, language, snapshot=data["found"]), 1))
     before, after = data.get("digest_before"), data.get("digest_after")
     if before and after:
         blocks.append(Line(phrase(N_("Digest before: {digest}"), language, digest=before), 1))

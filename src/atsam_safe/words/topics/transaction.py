@@ -68,6 +68,22 @@ REFERENCES: Final = (
         ),
     ),
     Reference(
+        ref="state.changed-since-interrupted",
+        what=N_("An earlier run ({run}) did not end, and files were changed long after it (files: {count}): {paths}."),
+        why=N_("Undoing that run would replace them as well: somebody may have repaired the workstation since. Nothing was touched."),
+        next=N_(
+            "Look at these files. “atsam-safe recover” keeps the present state as a snapshot and brings the state before the run back; "
+            "then start again."
+        ),
+    ),
+    Reference(
+        ref="transaction.found-not-kept",
+        what=N_("The state that was found before the interrupted run was undone could not be kept ({reason})."),
+        why=N_("The way back goes first. What somebody changed since the interruption, in the files of that run, is gone."),
+        next=N_("Put the latest repairs and settings in again, if there were any."),
+        exit_code=11,
+    ),
+    Reference(
         ref="state.residue",
         what=N_("Something that had to go is still there (paths: {count}): {paths}."),
         why=N_("What an old version leaves behind disturbs the new one. The run is undone."),

@@ -1,0 +1,173 @@
+"""What somebody did since a run was cut off is kept by the recovery that takes it; a state in between is never one to go back to."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atsam_safe.snapshot import KeepPolicy, SnapshotStore, open_state
+from atsam_safe.snapshot.manifest import FOUND
+from atsam_safe.transaction import prune, recover, rollback
+from atsam_safe.transaction.executor import interrupted
+from atsam_safe.transaction.found import SLACK_SECONDS, changed_since
+from atsam_safe.transaction.journal import JournalDamagedError
+from atsam_safe.volume import Volume
+from lab.heart import FOLDER, PlainWorkstation
+from lab.heart_runs import copy_of, digest, install, killed_at, mend, prepared
+from unit.transaction.test_kills import assert_sound
+from unit.transaction.test_lost_records import JOURNAL, half_done
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["half_done"]
+
+
+@pytest.fixture
+def repaired(half_done: tuple[Path, str], tmp_path: Path) -> Path:
+    """A workstation whose installation was killed, and which somebody repaired by hand since."""
+    root = copy_of(half_done[0], tmp_path, 0)
+    note = root / FOLDER[1:] / "doc" / "repaired"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_bytes(b"weeks of work")
+    return root
+
+
+def snapshots(root: Path) -> list[str]:
+    with open_state(root) as state:
+        return list(SnapshotStore(state).identifiers())
+
+
+def test_what_a_recovery_finds_can_be_gone_back_to(half_done: tuple[Path, str], repaired: Path) -> None:
+    """It was gone, its bytes nowhere in the store, while a rollback has always kept the present state first."""
+    found = digest(repaired)
+    with open_state(repaired) as state, Volume(repaired) as volume:
+        latest = SnapshotStore(state).latest()
+        result = recover(state, volume)
+        assert (result.outcome, result.exit_code, result.notices) == ("rolled-back", 0, ())
+        assert digest(repaired) == half_done[1]
+        assert result.found is not None
+        kept = SnapshotStore(state).manifest(result.found)
+        assert (kept.digest, kept.reason, kept.run_id) == (found, FOUND, result.id)
+        assert SnapshotStore(state).latest() == latest
+        assert interrupted(state) is None
+        assert recover(state, volume).outcome == "nothing-to-do"
+        assert rollback(state, volume, result.found).outcome == "committed"
+    assert digest(repaired) == found
+    assert (repaired / FOLDER[1:] / "doc" / "repaired").read_bytes() == b"weeks of work"
+
+
+def test_a_state_that_is_right_already_is_not_kept_again(half_done: tuple[Path, str], tmp_path: Path) -> None:
+    root = copy_of(half_done[0], tmp_path, 0)
+    journal = (root / JOURNAL).read_bytes()
+    assert mend(root) == "rolled-back"
+    (root / JOURNAL).write_bytes(journal)
+    before = snapshots(root)
+    with open_state(root) as state, Volume(root) as volume:
+        result = recover(state, volume)
+    assert (result.outcome, result.found) == ("rolled-back", None)
+    assert snapshots(root) == before
+
+
+def test_a_recovery_killed_again_and_again_keeps_little(half_done: tuple[Path, str], repaired: Path) -> None:
+    before = len(snapshots(repaired))
+    for count in range(3, 90, 3):
+        killed_at(count, mend, repaired)
+    assert_sound(repaired, half_done[1])
+    assert 1 <= len(snapshots(repaired)) - before <= 8
+    with open_state(repaired) as state:
+        assert any(b"weeks of work" in path.read_bytes() for path in (state.path / "objects").rglob("*") if path.is_file())
+
+
+def test_a_state_in_between_is_never_taken_for_the_one_before(half_done: tuple[Path, str], repaired: Path) -> None:
+    """Records lost after the recovery kept what it found: the newest snapshot then is the present state, and no proof of anything."""
+    before = len(snapshots(repaired))
+    for count in range(1, 200):
+        killed_at(count, mend, repaired)
+        if len(snapshots(repaired)) > before:
+            break
+    assert digest(repaired) != half_done[1]
+    with open_state(repaired) as state:
+        assert SnapshotStore(state).unended() == sorted(snapshots(repaired))[before - 1]
+    for damage in (bytes, lambda _: None):
+        journal = repaired / JOURNAL
+        content = damage(journal.stat().st_size)
+        journal.unlink()
+        if content is not None:
+            journal.write_bytes(content)
+        with open_state(repaired) as state, Volume(repaired) as volume, pytest.raises(JournalDamagedError):
+            recover(state, volume)
+
+
+class RefusingToCapture(PlainWorkstation):
+    """What no file holds cannot be asked for at this moment."""
+
+    def capture(self, folder: Path) -> None:
+        (folder / "half").write_bytes(b"half")
+        raise RuntimeError
+
+
+def test_files_are_kept_even_when_what_no_file_holds_cannot_be(repaired: Path) -> None:
+    with open_state(repaired) as state, Volume(repaired) as volume:
+        result = recover(state, volume, system=RefusingToCapture(repaired))
+        assert result.found is not None
+        assert not (state.path / "snapshots" / result.found / "system").exists()
+
+
+@pytest.mark.parametrize("broken", ["free_space", "create"])
+def test_what_cannot_be_kept_is_told_and_in_nobody_s_way(
+    half_done: tuple[Path, str], repaired: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise RuntimeError
+
+    with open_state(repaired) as state, Volume(repaired) as volume:
+        if broken == "free_space":
+            monkeypatch.setattr(Volume, "free_space", lambda _: 1000)
+        else:
+            monkeypatch.setattr(SnapshotStore, "create", failing)
+        result = recover(state, volume)
+    assert (result.outcome, result.found) == ("rolled-back", None)
+    assert [notice.ref for notice in result.notices] == ["transaction.found-not-kept"]
+    assert digest(repaired) == half_done[1]
+
+
+def test_pruning_lets_it_go_with_the_snapshot_that_was_gone_back_to(repaired: Path) -> None:
+    with open_state(repaired) as state, Volume(repaired) as volume:
+        found = recover(state, volume).found
+    for keep, there in ((2, True), (1, True)):
+        with open_state(repaired) as state:
+            prune(state, KeepPolicy(count=keep))
+        assert (found in snapshots(repaired)) is there
+    assert install(repaired) == install(repaired) == "committed"
+    with open_state(repaired) as state:
+        important = {one.run_id for one in SnapshotStore(state).list() if one.important}
+        report = prune(state, KeepPolicy(count=1))
+        kept = {one.id: one for one in SnapshotStore(state).list()}
+        assert (found in kept) is any(one.run_id in important and one.reason == FOUND for one in kept.values())
+        assert set(report.kept) == set(kept)
+        assert SnapshotStore(state).check().problems == ()
+
+
+def test_changes_long_after_the_run_are_seen_and_those_of_the_run_are_not(
+    half_done: tuple[Path, str], repaired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "more").mkdir()
+    by_hand = copy_of(half_done[0], tmp_path / "more", 0)
+    assert mend(by_hand) == "rolled-back"
+    (by_hand / JOURNAL).write_bytes((repaired / JOURNAL).read_bytes())
+
+    def late(root: Path) -> tuple[str, ...]:
+        with open_state(root) as state, Volume(root) as volume:
+            return changed_since(state, volume)
+
+    assert late(repaired) == ()
+    monkeypatch.setattr("atsam_safe.transaction.found.SLACK_SECONDS", -SLACK_SECONDS)
+    assert f"{FOLDER}/doc/repaired" in late(repaired)
+    assert late(by_hand) == ()
+    assert prepared(tmp_path / "more")
+    assert late(tmp_path / "more" / "template") == ()
