@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from atsam_safe.catalogue.errors import CatalogueError, Flaw, shown
-from atsam_safe.catalogue.lines import Place, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from atsam_safe.catalogue.check import Found
+    from atsam_safe.catalogue.lines import Place
 
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 
@@ -65,14 +65,14 @@ def _validation_flaw(name: str, text: str, tree: dict[str, Any], message: str) -
     reason = message[: match.start()] if match else message
     if unknown := _UNKNOWN.match(reason):
         key = unknown.group("key")
-        return Flaw(file=name, line=line_of(text, (*place, key)), kind="unknown-key", params={"key": shown(key)})
+        return Flaw(file=name, line=_line_of(text, (*place, key)), kind="unknown-key", params={"key": shown(key)})
     if missing := _MISSING.match(reason):
-        return Flaw(file=name, line=line_of(text, place), kind="missing-key", params={"key": shown(missing.group("key"))})
+        return Flaw(file=name, line=_line_of(text, place), kind="missing-key", params={"key": shown(missing.group("key"))})
     key = _dotted(place)
     if value := _VALUE.match(reason):
-        return Flaw(file=name, line=line_of(text, place), kind="wrong-value", params={"key": key, "value": shown(value.group("value"))})
+        return Flaw(file=name, line=_line_of(text, place), kind="wrong-value", params={"key": key, "value": shown(value.group("value"))})
     seen = shown(repr(_value_at(tree, place)))
-    return Flaw(file=name, line=line_of(text, place), kind="wrong-type", params={"key": key, "value": seen, "detail": shown(reason)})
+    return Flaw(file=name, line=_line_of(text, place), kind="wrong-type", params={"key": key, "value": seen, "detail": shown(reason)})
 
 
 def _steps(path: str) -> Iterable[str | int]:
@@ -100,4 +100,10 @@ def _dotted(place: Place) -> str:
 def located(files: Mapping[str, bytes], found: Found) -> Flaw:
     """The flaw that ``check`` found, with its line."""
     text = files[found.file].decode("utf-8") if found.file in files else ""
-    return Flaw(file=found.file, line=line_of(text, found.place), kind=found.kind, params=dict(found.params))
+    return Flaw(file=found.file, line=_line_of(text, found.place), kind=found.kind, params=dict(found.params))
+
+
+def _line_of(text: str, place: Place) -> int:
+    from atsam_safe.catalogue.lines import line_of  # noqa: PLC0415 - only a mistake is looked for
+
+    return line_of(text, place)

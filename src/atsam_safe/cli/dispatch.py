@@ -25,8 +25,8 @@ from atsam_safe.cli.table import BY_NAME, COMPLETION_VARIABLE
 from atsam_safe.report.private import without_card_numbers
 from atsam_safe.report.result import INTERNAL_ERROR, RESTART_NEEDED, RESTART_NEEDED_MSI, SIGNAL_BASE, CommandResult
 from atsam_safe.volume.errors import unavailable_problem
-from atsam_safe.words.language import resolve_language
 from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, WordsMissingError
+from atsam_safe.words.translate import resolve_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ from atsam_safe.words.translate import phrase
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 WIDTH: Final = 100
 COLUMN: Final = 28

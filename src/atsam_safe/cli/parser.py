@@ -17,8 +17,7 @@ import typer
 from typer.main import get_command
 
 from atsam_safe.cli.table import BY_NAME, PROGRAM
-from atsam_safe.words.language import LANGUAGES
-from atsam_safe.words.model import Problem, UsageError
+from atsam_safe.words.model import LANGUAGES, Problem, UsageError
 from atsam_safe.words.reference import N_
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from atsam_safe.cli.arguments import GlobalOptions
     from atsam_safe.report.result import CatalogueOrigin
-    from atsam_safe.words.language import Language
-    from atsam_safe.words.model import Problem
+    from atsam_safe.words.model import Language, Problem
     from atsam_safe.workstation.port import Workstation
 
 

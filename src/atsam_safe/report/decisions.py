@@ -9,7 +9,7 @@ from atsam_safe.words.model import Problem
 
 if TYPE_CHECKING:
     from atsam_safe.guard.model import Decision, RuleResult
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 
 def rule_value(rule: RuleResult, language: Language) -> dict[str, Any]:

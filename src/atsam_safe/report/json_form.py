@@ -10,8 +10,7 @@ from atsam_safe.words.translate import explain
 
 if TYPE_CHECKING:
     from atsam_safe.report.result import CommandResult
-    from atsam_safe.words.language import Language
-    from atsam_safe.words.model import Problem
+    from atsam_safe.words.model import Language, Problem
 
 ENVELOPE_VERSION: Final = 1
 

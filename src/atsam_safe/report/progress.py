@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TextIO
 
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 QUIET_SECONDS: Final = 10.0
 

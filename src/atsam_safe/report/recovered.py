@@ -15,8 +15,7 @@ from atsam_safe.words.translate import phrase
 
 if TYPE_CHECKING:
     from atsam_safe.report.result import CommandResult
-    from atsam_safe.words.language import Language
-    from atsam_safe.words.model import Problem
+    from atsam_safe.words.model import Language, Problem
 
 KEY: Final = "recovered"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from atsam_safe.report.result import CommandResult
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
     View = Callable[[CommandResult, Language], list[Block]]
 

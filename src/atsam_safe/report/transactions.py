@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from atsam_safe.facts.model import Facts
     from atsam_safe.plan.model import Plan
     from atsam_safe.transaction.model import TransactionResult
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 
 def transaction_value(result: TransactionResult, state_place: Path, facts: Facts | None, language: Language) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from atsam_safe.facts.model import Facts
     from atsam_safe.packages.model import ComponentPackage, Inspection
     from atsam_safe.verify.model import Assessment, Finding, Verification
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 
 def _component_package(part: ComponentPackage, catalogue: Catalogue) -> dict[str, Any]:

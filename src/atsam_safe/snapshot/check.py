@@ -14,7 +14,7 @@ from atsam_safe.snapshot.objects import HASH, ObjectStore, object_path
 from atsam_safe.snapshot.parallel import WORKERS
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import is_refusal, printable
-from atsam_safe.volume.temporary import is_temporary
+from atsam_safe.volume.model import is_temporary
 from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, WorkstationError
 
 if TYPE_CHECKING:

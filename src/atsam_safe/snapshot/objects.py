@@ -17,8 +17,7 @@ from atsam_safe.volume import primitives
 from atsam_safe.volume.early import EarlyWriting
 from atsam_safe.volume.errors import failure, is_ref
 from atsam_safe.volume.metadata import read_xattrs
-from atsam_safe.volume.model import Metadata
-from atsam_safe.volume.temporary import temporary_name
+from atsam_safe.volume.model import Metadata, temporary_name
 from atsam_safe.words.model import WorkstationError
 
 if TYPE_CHECKING:

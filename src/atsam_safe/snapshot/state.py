@@ -17,9 +17,8 @@ from typing import Self
 from atsam_safe.snapshot.belonging import is_no_workstation, require_own, require_unclaimed
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import failure, printable
-from atsam_safe.volume.model import Metadata
+from atsam_safe.volume.model import Metadata, is_temporary
 from atsam_safe.volume.state_place import DEFAULT_PLACE, JOURNAL, default_state_path
-from atsam_safe.volume.temporary import is_temporary
 from atsam_safe.volume.volume import Volume
 from atsam_safe.words.model import PrivilegesError, Problem, RefusedError, WorkstationError
 

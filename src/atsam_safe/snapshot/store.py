@@ -44,8 +44,7 @@ from atsam_safe.snapshot.scope import (
 from atsam_safe.snapshot.script import render_script
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import is_ref, is_refusal, printable
-from atsam_safe.volume.model import LOCKED_FLAGS, Metadata
-from atsam_safe.volume.temporary import is_temporary
+from atsam_safe.volume.model import LOCKED_FLAGS, Metadata, is_temporary
 from atsam_safe.words.model import Problem, RefusedError, WorkstationError
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import failure, refused
 from atsam_safe.volume.metadata import apply_link_metadata, apply_metadata
+from atsam_safe.volume.model import is_temporary, temporary_name
 from atsam_safe.volume.reading import CHUNK, MAXIMUM_DEPTH, WRITTEN_FOLDERS, VolumeReader
-from atsam_safe.volume.temporary import is_temporary, temporary_name
 from atsam_safe.words.model import WorkstationError
 
 if TYPE_CHECKING:

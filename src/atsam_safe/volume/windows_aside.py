@@ -16,7 +16,7 @@ from typing import Final
 assert sys.platform == "win32"  # noqa: S101 - tells the type checker which system this module is for
 
 from atsam_safe.volume.aside import ASIDE  # noqa: E402 - what follows exists on that system alone
-from atsam_safe.volume.temporary import is_temporary, temporary_name  # noqa: E402 - as above
+from atsam_safe.volume.model import is_temporary, temporary_name  # noqa: E402 - as above
 from atsam_safe.volume.windows_handles import (  # noqa: E402 - as above
     ATTRIBUTE_DIRECTORY,
     ATTRIBUTE_REPARSE,

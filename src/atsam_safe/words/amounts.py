@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from atsam_safe.words.reference import N_
 
 if TYPE_CHECKING:
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 _THOUSAND: Final = 1000
 BYTES: Final = "bytes"

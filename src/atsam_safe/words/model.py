@@ -5,9 +5,13 @@ A ``Problem`` never carries prose. ``words.render(problem, language)`` turns it 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, Literal
 
 import msgspec
+
+Language = Literal["fr", "en"]
+DEFAULT_LANGUAGE: Final[Language] = "fr"
+LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from atsam_safe.words.amounts import BYTES, UNITS, size
 from atsam_safe.words.faults import NONE_OF, PLACES, STAGES, SUBJECTS, fault_words
-from atsam_safe.words.model import Explained, Problem
+from atsam_safe.words.model import DEFAULT_LANGUAGE, Explained, Problem
 from atsam_safe.words.reference import N_, Reference
 from atsam_safe.words.registry import find
 
 if TYPE_CHECKING:
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 # Under these names a sentence is given the code of a fault, and the place where it was found.
 _OF_FAULTS: Final = frozenset({"reason", "fault", "detail"})
@@ -138,3 +138,19 @@ def _worded_amount(count: int, unit: str, language: Language) -> str:
         return size(count, language)
     number = f"{count:,}".replace(",", " ") if language == "fr" else f"{count:,}"
     return phrase(UNITS.get(unit, "{count}"), language, count=number)
+
+
+def resolve_language(option: str | None, environ_locale: str | None) -> Language:
+    """The language to speak: ``option`` when it is one of ours, else the user's locale, else French.
+
+    ``environ_locale`` is a POSIX locale (``en_GB.UTF-8``); ``C``, ``POSIX``, empty and every language but English mean French.
+    """
+    for candidate in (option, environ_locale):
+        if not candidate:
+            continue
+        code = re.split(r"[_.@-]", candidate.strip().lower(), maxsplit=1)[0]
+        if code == "fr":
+            return "fr"
+        if code == "en":
+            return "en"
+    return DEFAULT_LANGUAGE

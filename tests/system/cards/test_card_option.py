@@ -18,7 +18,7 @@ from lab.card.requests import cps, workstation_request
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
     from lab.stage import Stage
 
     from .conftest import Desk

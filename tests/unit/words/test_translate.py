@@ -22,7 +22,7 @@ from atsam_safe.words.translate import translate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 Files = dict[str, bytes | None]
 

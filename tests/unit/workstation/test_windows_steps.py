@@ -31,7 +31,7 @@ from lab.windows import installers
 from lab.windows.fake import FakeRunner, FakeWindows
 
 if TYPE_CHECKING:
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 LOGS = Path(__file__).resolve().parents[2] / "fixtures/windows"
 CODE = "{82AB7DB2-140E-4166-A04E-1FD805EE0A74}"

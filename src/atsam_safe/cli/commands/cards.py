@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from atsam_safe.catalogue.model import Catalogue
     from atsam_safe.cli.session import Session
     from atsam_safe.facts.model import Facts
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 _FAMILIES: Final[dict[str, Family]] = {"Darwin": "macos", "Windows": "windows", "Linux": "linux"}
 _HARDWARE: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "arm64": "arm64", "ARM64": "arm64", "aarch64": "arm64", "x86": "i386"}

@@ -16,7 +16,7 @@ from atsam_safe.report.values import blocking, finding_value, noticed, os_value
 if TYPE_CHECKING:
     from atsam_safe.cli.session import Session
     from atsam_safe.diagnose import RecognisedSymptom
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 # Where this version does not look; it is said, so that silence is never taken for health.
 NOT_LOOKED_AT: Final = ("reader", "card", "network", "national-service")

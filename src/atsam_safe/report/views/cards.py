@@ -12,7 +12,7 @@ from atsam_safe.words.translate import phrase
 
 if TYPE_CHECKING:
     from atsam_safe.report.result import CommandResult
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 _VERDICTS: dict[str, tuple[str, Tone]] = {
     "whole": (N_("The CPS card is usable by your software."), "good"),

@@ -12,8 +12,7 @@ from atsam_safe.words.translate import explain, phrase
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from atsam_safe.words.language import Language
-    from atsam_safe.words.model import Explained, Problem
+    from atsam_safe.words.model import Explained, Language, Problem
 
 NONE: Final = "—"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from atsam_safe.report.result import CommandResult
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 VERDICTS: Final[dict[str, tuple[str, Tone]]] = {
     "refused": (N_("damaged, tampered with or unreadable: do not use it"), "bad"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from atsam_safe.catalogue.model import Catalogue
     from atsam_safe.plan.model import Plan
     from atsam_safe.report.result import CommandResult
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 _DONE: Final = {
     "install": N_("Installed and verified."),

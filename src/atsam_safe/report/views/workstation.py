@@ -15,7 +15,7 @@ from atsam_safe.words.translate import explain, phrase
 
 if TYPE_CHECKING:
     from atsam_safe.report.result import CommandResult
-    from atsam_safe.words.language import Language
+    from atsam_safe.words.model import Language
 
 WITNESSES: Final = {
     "receipt": N_("receipt"),
