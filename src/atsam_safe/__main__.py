@@ -1,10 +1,14 @@
 """The door of the program. ``--version`` answers before anything else is loaded; everything else goes to ``cli.dispatch``."""
 
+import contextlib
 import gc
 import os
 import sys
 
 from atsam_safe import __version__
+
+# macOS refuses more than 10240, whatever its limit says
+OPEN_FILES = 8192
 
 
 def main() -> None:
@@ -13,6 +17,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         _say_version()
         return
+    _allow_many_files()
     try:
         from atsam_safe.cli import signals  # noqa: PLC0415 - before what takes time to load, and after --version, which needs none
 
@@ -30,6 +35,19 @@ def main() -> None:
     sys.stderr.flush()
     # Everything is written, closed and joined by now; taking the interpreter apart would cost another tenth.
     os._exit(code & 0xFFFF if os.name == "nt" else code & 0xFF)
+
+
+def _allow_many_files() -> None:
+    """As many open files as the system grants: deep folders are held open level by level, and 256, as macOS begins with, are few."""
+    if os.name == "nt":
+        return
+    import resource  # noqa: PLC0415 - not on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _say_version() -> None:

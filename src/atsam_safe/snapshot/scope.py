@@ -44,6 +44,8 @@ SECOND = 1_000_000_000
 _own = threading.local()
 # recorded for a folder whose times are no part of the state (``ScopeEntry.kind`` shared)
 UNTIMED = -1
+# recorded where that number is a true time, one nanosecond before 1970: the same second
+JUST_BEFORE_1970 = -2
 
 
 class FileChangedError(WorkstationError):
@@ -95,8 +97,7 @@ def list_scope(volume: Volume, scope: Iterable[ScopeEntry], *, strict: bool = Fa
             if strict or not is_ref(error, "volume.link-in-the-way"):
                 raise
             continue
-        if item.kind == "shared":
-            entries = [_untimed(entry) for entry in entries]
+        entries = [_untimed(entry) if item.kind == "shared" else _timed(entry) for entry in entries]
         found.update({volume.canonical(entry.path): entry for entry in entries if entry is not None and not entry.socket})
     return {path: found[path] for path in sorted(found, key=sort_key)}
 
@@ -106,6 +107,13 @@ def _untimed(entry: Entry | None) -> Entry | None:
     if entry is None or entry.kind != "directory":
         return entry
     return msgspec.structs.replace(entry, mtime_ns=UNTIMED, ctime_ns=UNTIMED, links=1)
+
+
+def _timed(entry: Entry | None) -> Entry | None:
+    """A folder whose time is a part of the state, and looks like one without. Of a file the entry stays: it is held against the disk."""
+    if entry is None or entry.kind != "directory" or entry.mtime_ns != UNTIMED:
+        return entry
+    return msgspec.structs.replace(entry, mtime_ns=JUST_BEFORE_1970)
 
 
 def state_of(path: str, entry: Entry | None, *, sha256: str | None = None, xattrs: dict[str, bytes] | None = None) -> PathState:
@@ -120,7 +128,7 @@ def state_of(path: str, entry: Entry | None, *, sha256: str | None = None, xattr
         mode=entry.mode,
         uid=entry.uid,
         gid=entry.gid,
-        mtime_ns=entry.mtime_ns,
+        mtime_ns=JUST_BEFORE_1970 if entry.mtime_ns == UNTIMED and entry.kind != "directory" else entry.mtime_ns,
         size=entry.size,
         sha256=sha256,
         link=entry.link,

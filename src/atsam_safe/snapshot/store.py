@@ -318,6 +318,10 @@ class SnapshotStore:
     def _commit(self, manifest: Manifest, script: bytes, capture: Callable[[Path], None] | None) -> None:
         """Manifest and script appear together by one rename of their folder, on stable storage when this returns."""
         files = self._files
+        text = manifests.render(manifest)
+        if len(text) > manifests.MANIFEST_LIMIT:
+            # what could never be read again would be no way back
+            raise RefusedError(Problem(ref="snapshot.too-many-files", params={"count": str(len(manifest.paths))}))
         pending = f"/snapshots/.pending-{manifest.id}"
         final = manifests.snapshot_folder(manifest.id)
         try:
@@ -326,7 +330,7 @@ class SnapshotStore:
             if primitives.IS_WINDOWS:
                 files.write_file_atomic(f"{pending}/{powershell.NAME}", powershell.SCRIPT, FILE_METADATA)
                 files.write_file_atomic(f"{pending}/{batch.NAME}", batch.render(manifest), FILE_METADATA)
-            files.write_file_atomic(f"{pending}/manifest.json", manifests.render(manifest), FILE_METADATA)
+            files.write_file_atomic(f"{pending}/manifest.json", text, FILE_METADATA)
             if capture is not None:
                 beyond.write(self.state, f"{pending}/{beyond.SYSTEM}", capture)
             files.barrier()

@@ -32,6 +32,14 @@ REFERENCES: Final = (
         next=N_("Ask whoever locked it. To unlock it: “sudo chflags nouchg,noschg PATH”, then start again; lock it again afterwards."),
     ),
     Reference(
+        ref="snapshot.too-many-files",
+        what=N_("There are too many files in the components’ folders to keep them (files: {count})."),
+        why=N_(
+            "The list of a snapshot has a limit; a longer one could not be read again, and there would be no way back. Nothing was touched."
+        ),
+        next=N_("Find out what fills these folders and move it elsewhere, then start again."),
+    ),
+    Reference(
         ref="snapshot.other-file-system",
         what=N_("Another disk is mounted inside the components\u2019 folders, at {path}."),
         why=N_("What lies on another disk is neither kept nor changed. Nothing was touched."),
