@@ -4,9 +4,9 @@ That is ``cmd``, ``certutil``, ``reg``, ``msiexec``, ``sc``. No PowerShell, whic
 console lacks.
 
 Rules of the script: every object is verified before anything is touched; no folder on the way may be a link; products first (those of
-other versions removed, then the kept packages installed from the oldest up), then files, then registry keys
-(removed, then imported), then services; each file is compared by its digest before it takes its place; running it again is harmless.
-ASCII alone, unless a path is not.
+other versions removed, then the kept packages installed from the oldest up), then files, then registry keys (removed, then imported), then
+services; a product or key that is refused is named and keeps nothing else away; each file is compared by its digest before it takes its
+place; running it again is harmless. ASCII alone, unless a path is not.
 ``restore.cmd D:`` restores the files of a Windows that does not run, on drive D; products and keys need the Windows itself.
 """
 
@@ -55,6 +55,7 @@ if defined only shift
 set "root=%~1"
 set "live="
 set "partial="
+set "refused="
 for %%I in ("%here%..\..") do set "state=%%~fI"
 if not defined root if /i "%state%"=="%~d0\@PLACE@" set "root=%~d0"
 if not defined root goto nodrive
@@ -84,18 +85,16 @@ del /f /q "%root%\Windows\atsam-safe-probe.tmp"
 if not defined live goto files
 if not exist "%kept%\@STRANGERS@" goto files
 for /f "usebackq tokens=1" %%A in ("%kept%\@STRANGERS@") do call :remove %%A
-if defined bad goto failed
 for /f "usebackq tokens=1,2,3,*" %%A in ("%kept%\@PRODUCTS@") do call :install %%A "%%B" %%C "%%D"
-if defined bad goto failed
 :files
 """
 
 _TAIL: Final = r"""if not defined live goto done
 if not exist "%kept%\@KEYS@" goto done
 for /f "usebackq tokens=1,2,3,*" %%A in ("%kept%\@KEYS@") do call :key %%A %%B %%C "%%D"
-if defined bad goto failed
 for /f "usebackq tokens=1,2,*" %%A in ("%kept%\@SERVICES@") do call :service %%A %%B "%%C"
 :done
+if defined refused goto refused
 if defined partial echo Termine ; ce qui est nomme ci-dessus reste a faire. / Done; what is named above is left to do.
 if not defined partial echo Termine. / Done.
 exit /b 0
@@ -144,33 +143,33 @@ if not errorlevel 1 exit /b 0
 if not errorlevel 1 exit /b 0
 exit /b 1
 
+:refuse
+rem one thing that is refused keeps none of the others away: half of the way back is better than none
+echo Non remis / not put back: %~1
+set "refused=yes"
+exit /b 0
+
 :remove
-if defined bad exit /b 1
 call :there %1
 if errorlevel 1 exit /b 0
 echo Retire / removing %~1
-set "p=%~1"
 start "" /wait "%bin%\msiexec.exe" /x %~1 /qn /norestart REBOOT=ReallySuppress MSIRESTARTMANAGERCONTROL=Disable
 call :there %1
-if not errorlevel 1 set "bad=yes"
+if not errorlevel 1 call :refuse %1
 exit /b 0
 
 :install
-if defined bad exit /b 1
 call :there %1
 if not errorlevel 1 exit /b 0
 echo Remet / putting back %~4
-set "p=%~4"
 if not exist "%packages%\%~3" md "%packages%\%~3"
 copy /b /y "%kept%\%~2" "%packages%\%~3\%~4" >nul
 call :put %1 "%packages%\%~3\%~4"
 if not errorlevel 1 exit /b 0
 rem an older product is refused where a newer one is: that one goes, and comes back after it
 for /f "usebackq tokens=1,2" %%E in ("%kept%\@NEWER@") do if /i "%%E"=="%~1" call :remove %%F
-if defined bad exit /b 1
-set "p=%~4"
 call :put %1 "%packages%\%~3\%~4"
-if errorlevel 1 set "bad=yes"
+if errorlevel 1 call :refuse "%~4"
 exit /b 0
 
 :put
@@ -232,8 +231,6 @@ exit /b 0
 
 :key
 rem view, ours, file or -, key
-if defined bad exit /b 1
-set "p=HKLM\%~4"
 if not "%~3"=="-" goto keyback
 if "%~2"=="ours" "%bin%\reg.exe" delete "HKLM\%~4" /f /reg:%~1 >nul 2>&1
 exit /b 0
@@ -241,7 +238,7 @@ exit /b 0
 "%bin%\reg.exe" delete "HKLM\%~4" /f /reg:%~1 >nul 2>&1
 "%bin%\reg.exe" import "%kept%\%~3" /reg:%~1 >nul 2>&1
 "%bin%\reg.exe" query "HKLM\%~4" /reg:%~1 >nul 2>&1
-if errorlevel 1 set "bad=yes"
+if errorlevel 1 call :refuse "HKLM\%~4"
 exit /b 0
 
 :service
@@ -277,6 +274,10 @@ exit /b 1
 :failed
 echo ARRET : impossible de remettre "%p%". Corrigez la cause puis relancez ce script.
 echo STOP: this cannot be put back. Correct the cause, then run this script again.
+exit /b 1
+:refused
+echo ARRET : ce qui est nomme ci-dessus n'est pas remis. Corrigez la cause puis relancez ce script.
+echo STOP: what is named above is not put back. Correct the cause, then run this script again.
 exit /b 1
 """
 

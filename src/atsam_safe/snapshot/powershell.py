@@ -1,8 +1,8 @@
 """``restore.ps1``: brings a Windows snapshot back with nothing but Windows' own PowerShell, when this program cannot be run.
 
 The same text for every snapshot: what to restore stands in the manifest beside it. Every object is verified before anything is touched;
-products first (from the kept packages), then files, then registry keys; running it again is harmless. ASCII alone: PowerShell 5 reads a
-file without a mark in the system's own code page.
+products first (from the kept packages; one that is refused is named and keeps nothing else away), then files, then registry keys; running
+it again is harmless. ASCII alone: PowerShell 5 reads a file without a mark in the system's own code page.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _EARLIER: Final = frozenset(
         "bc3f24435cb01472e3dbff7fa528d450ca654053ce5bdecd1d2fa855b47cef53",
         "70a89abc43a99e7c232652e4c3326fb8c8fd53ce1382dc41f4a6f7c6a09cadec",
         "b8167ec679fe02e0082885cd1e6f2c00d2337c8e0406dd960b1bc6e5715e3cec",
+        "8c5410cf1b13287156ff55f828c5ee00dec80df32112b16b8c477d8ec6cd695f",
     }
 )
 
@@ -39,6 +40,8 @@ $here = Split-Path -Parent $MyInvocation.MyCommand.Path
 $objects = Join-Path $here '..\..\objects'
 $system = Join-Path $here 'system'
 function Fail($fr, $en) { Write-Host "ARRET : $fr"; Write-Host "STOP: $en"; exit 1 }
+$script:refused = $false
+function Refuse($what) { Write-Host "Non remis / not put back: $what"; $script:refused = $true }
 function Host-Path($path) { Join-Path $Root ($path.TrimStart('/') -replace '/', '\') }
 function Object-Of($sha) { Join-Path $objects ($sha.Substring(0, 2) + '\' + $sha.Substring(2)) }
 function Is-Link($path) { $i = Get-Item -LiteralPath $path -Force -ErrorAction SilentlyContinue; $i -and ($i.Attributes -band 0x400) }
@@ -93,14 +96,16 @@ if ($kept) {
         # a newer product would not let an older one in
         if (-not $code -or $codes -contains $code -or $installer.ProductState($code) -ne 5) { continue }
         [void](Run-Installer ('/x ' + $code))
-        if ($installer.ProductState($code) -eq 5) { Fail "$code : non retire" "$code cannot be removed" }
+        if ($installer.ProductState($code) -eq 5) { Refuse $code }
     }
     foreach ($product in $kept.products) {
         if ($installer.ProductState($product.code) -eq 5) { continue }
         $place = Join-Path (Join-Path $here '..\..\packages') $product.sha256.Substring(0, 16)
-        [void](New-Item -ItemType Directory -Force -Path $place)
         $package = Join-Path $place $product.original
-        Copy-Item -LiteralPath (Join-Path $system $product.package) -Destination $package -Force
+        try {
+            [void](New-Item -ItemType Directory -Force -Path $place)
+            Copy-Item -LiteralPath (Join-Path $system $product.package) -Destination $package -Force
+        } catch { Refuse $product.name; continue }
         $code = Run-Installer ('/i "' + $package + '"')
         if ($code -eq 1603) {
             # one of ours that is newer does not let it in either: it goes, and its turn comes after
@@ -110,7 +115,7 @@ if ($kept) {
             }
             $code = Run-Installer ('/i "' + $package + '"')
         }
-        if ($code -ne 0 -and $code -ne 3010) { Fail "$($product.name) : code $code" "$($product.name)" }
+        if ($code -ne 0 -and $code -ne 3010) { Refuse "$($product.name) (code $code)" }
     }
 }
 foreach ($item in ($manifest.paths | Where-Object { $_.kind -eq 'absent' } | Sort-Object { - $_.path.Length })) {
@@ -142,7 +147,7 @@ if ($kept) {
         }
         if (-not $key.file) { continue }
         & "$env:SystemRoot\System32\reg.exe" import (Join-Path $system $key.file) "/reg:$($key.view)" | Out-Null
-        if ($LASTEXITCODE -ne 0) { Write-Host "Cle non remise / key not restored: $($key.key)" }
+        if ($LASTEXITCODE -ne 0) { Refuse "HKLM\$($key.key)" }
     }
     $modes = @{ automatic = 'Automatic'; manual = 'Manual'; disabled = 'Disabled' }
     foreach ($service in $kept.services) {
@@ -151,6 +156,9 @@ if ($kept) {
         }
         if ($service.running) { Start-Service -Name $service.name -ErrorAction SilentlyContinue }
     }
+}
+if ($script:refused) {
+    Fail "ce qui est nomme ci-dessus n'est pas remis, relancez ensuite ce script" 'what is named above is not put back, run this again then'
 }
 Write-Host 'Termine. / Done.'
 """

@@ -73,6 +73,34 @@ def test_the_script_alone_brings_the_state_before_back(practice: Practice) -> No
     assert state_of(practice) == before
 
 
+def test_a_product_that_is_refused_keeps_neither_the_others_nor_the_files_away(practice: Practice) -> None:
+    """It is named and the script ends 1; run again once the cause is gone, it ends what it began."""
+    certutil.install(practice.drive, wine.PYTHON)
+    practice.reset()
+    before = state_of(practice)
+    practice.ask("install", practice.windows.path(practice.new))
+    (practice.drive / INI).write_bytes(b"broken")
+    latest = practice.drive / STATE / "snapshots" / (practice.drive / STATE / "latest").read_text().strip()
+    listed = (latest / "system/products.list").read_text("ascii").splitlines()
+    code, _package, digest, name = next(line for line in listed if "cryptolib" in line).split(" ", 3)
+    # a folder in its place: the package cannot be copied there, and Windows Installer opens none
+    (practice.drive / STATE / "packages" / digest / name).mkdir(parents=True)
+    status, said = script(practice)
+    last = "STOP: what is named above is not put back. Correct the cause, then run this script again."
+    assert (status, said.splitlines()[-1]) == (1, last), said
+    assert f"not put back: {name}" in said
+    found = state_of(practice)
+    assert {file: told for file, told in found.items() if file not in {"products", "keys"}} == {
+        file: told for file, told in before.items() if file not in {"products", "keys"}
+    }
+    assert found["keys"] == before["keys"]
+    assert found["products"] == {one: told for one, told in before["products"].items() if one != code}
+    shutil.rmtree(practice.drive / STATE / "packages" / digest)
+    status, said = script(practice)
+    assert (status, said.splitlines()[-1]) == (0, "Termine. / Done."), said
+    assert state_of(practice) == before
+
+
 @pytest.mark.parametrize("before", [None, b"ours"], ids=["absent", "a file"])
 def test_the_script_never_takes_a_folder_in_the_place_of_a_file(practice: Practice, before: bytes | None) -> None:
     """Once what lay in such a folder went with ``del``, which takes a folder's name for all that is in it."""

@@ -5,6 +5,7 @@ A slip of syntax would only be met on the day it is needed. The same way back is
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,7 @@ ALLOWED = frozenset(
         "Start-Service",
         "Set-StrictMode",
         "Fail",
+        "Refuse",
         "Host-Path",
         "Object-Of",
         "Is-Link",
@@ -94,3 +96,13 @@ def test_names_with_brackets_are_names() -> None:
     commands = [text(node) for node in nodes(parse(powershell.SCRIPT)) if node.type == "command" and text(node).startswith(BY_EXACT_PATH)]
     assert len(commands) > 15
     assert [command for command in commands if "-LiteralPath" not in command] == []
+
+
+def test_a_product_that_is_refused_stops_nothing_and_is_told_at_the_end() -> None:
+    """Up to the first file nothing but the snapshot itself can stop the script; what was refused ends it with 1."""
+    script = powershell.SCRIPT.decode()
+    products = script[script.index("if ($Check) { exit 0 }") : script.index("'absent'")]
+    assert not {"Fail", "exit 1"} & set(re.findall(r"\bFail\b|\bexit 1\b", products))
+    assert products.count("Refuse ") == 3
+    last = script[script.rindex("if ($script:refused") :]
+    assert last.index("Fail ") < last.index("Termine. / Done.")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from atsam_safe.catalogue.load import load_catalogue
 from atsam_safe.workstation.windows import beyond
 from atsam_safe.workstation.windows.adapter import Patience, WindowsWorkstation
-from lab.windows.fake import FakeWindows, FamilyRunner
+from lab.windows import installers
+from lab.windows.fake import FakeRunner, FakeWindows, FamilyRunner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,3 +84,19 @@ def test_the_lists_of_the_scripts_say_the_same_order(tmp_path: Path) -> None:
     assert [line.split()[0] for line in lists["products.list"]] == [SEVERAL[one] for one in ASCENDING]
     low, middle, high = (SEVERAL[one] for one in ASCENDING)
     assert lists["newer.list"] == [f"{low} {high}", f"{low} {middle}", f"{middle} {high}"]
+
+
+@pytest.mark.needs("installer tools")
+def test_they_are_kept_from_the_oldest_up(tmp_path: Path) -> None:
+    """``restore.ps1`` takes them in the order in which they are kept: one that had to go for an older one would have no turn left."""
+    windows = FakeWindows()
+    for product in reversed(installers.SEVERAL_CRYPTOLIBS):
+        cached = installers.build(product, tmp_path / f"{product.version}.msi")
+        told = {"InstalledProductName": product.name, "VersionString": product.version, "LocalPackage": str(cached)}
+        windows.details[product.code] = told
+    folder = tmp_path / "snapshots/1/system"
+    folder.mkdir(parents=True)
+    workstation = WindowsWorkstation(windows, FakeRunner(), root=tmp_path, patience=QUICK)
+    workstation.observe(load_catalogue(None))
+    workstation.capture(folder)
+    assert [one.version for one in beyond.read_kept(folder).products] == ASCENDING

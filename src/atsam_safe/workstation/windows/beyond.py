@@ -29,7 +29,7 @@ from atsam_safe.workstation.windows.staging import digest_of, package_name, sett
 from atsam_safe.workstation.windows.steps import install_package, start_service, stop_programs, uninstall_product
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from atsam_safe.catalogue.model import Catalogue, Component
@@ -113,7 +113,7 @@ def capture(pc: Pc, seen: tuple[Facts, Catalogue] | None, folder: Path) -> None:
     ]
     strangers = pc.known_codes() - {product.code for product in products}
     kept = Kept(
-        products=tuple(products),
+        products=_in_order(products),
         keys=tuple(keys),
         services=tuple(services),
         programs=_programs(catalogue, facts),
@@ -146,7 +146,7 @@ def _lists(kept: Kept) -> dict[str, list[str]]:
     }
 
 
-def _in_order(products: tuple[KeptProduct, ...]) -> tuple[KeptProduct, ...]:
+def _in_order(products: Sequence[KeptProduct]) -> tuple[KeptProduct, ...]:
     """Component by component as they were kept, the oldest product of each first."""
     components = list(dict.fromkeys(one.component for one in products))
     return tuple(sorted(products, key=lambda one: (components.index(one.component), version_rank(one.version))))
