@@ -6,7 +6,7 @@ r"""The plan for a Windows workstation: products removed and installed as a unit
 - Two GALSS can stand side by side: the 64-bit one usually came with DMP Connect, the 32-bit one with billing software. A package
   replaces only the one of its own width; the 64-bit one also stays while DMP Connect is there and nothing replaces it.
 - Products that only an uninstaller of another kind can remove are named and left.
-- Nothing of configuration is removed: ``galss.ini`` and its like are in the scope, so that a package that takes them away is undone.
+- Nothing of configuration is removed: what a package takes along (``galss.ini``, with GALSS) or writes anew is put back after all of them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from atsam_safe.plan.model import (
     InstallProduct,
     KeptPath,
     Plan,
+    RestoreConfig,
     ScopeEntry,
     StartService,
     Step,
@@ -68,7 +69,8 @@ def plan_windows_install(facts: Facts, catalogue: Catalogue, inspections: Sequen
                 )
             )
     components = _components(catalogue, chosen | offered.keys())
-    steps = (*_stops(facts, components, removal), *removal.steps, *placed, *_starts(components))
+    configs = _configs_back(facts, components)
+    steps = (*_stops(facts, components, removal), *removal.steps, *placed, *configs, *_starts(components))
     scope = _scope(facts, components)
     sizes = [part.payload.bytes for one in inspections for part in one.components if part.payload is not None]
     return Plan(
@@ -77,6 +79,7 @@ def plan_windows_install(facts: Facts, catalogue: Catalogue, inspections: Sequen
         steps=steps,
         scope=scope,
         kept=tuple(removal.kept),
+        preserved=tuple(config.path for config in configs),
         bytes_to_write=sum(sizes) + 2 * sum(one.size for one in inspections),
         bytes_in_scope=_bytes(facts),
     )
@@ -87,12 +90,14 @@ def plan_windows_uninstall(facts: Facts, catalogue: Catalogue) -> Plan:
     chosen = {component.id for component in catalogue.core}
     removal = _removal(facts, catalogue, chosen, {})
     components = _components(catalogue, chosen)
+    configs = _configs_back(facts, components)
     return Plan(
         command="uninstall",
         target=Target(bundle=None, versions=removal.versions),
-        steps=(*_stops(facts, components, removal), *removal.steps),
+        steps=(*_stops(facts, components, removal), *removal.steps, *configs),
         scope=_scope(facts, components),
         kept=tuple(removal.kept),
+        preserved=tuple(config.path for config in configs),
         bytes_in_scope=_bytes(facts),
     )
 
@@ -181,6 +186,13 @@ def _is_of_what_stays(component: Component, path: str, facts: Facts, removal: _R
 def _is_at(pattern: str, path: str, facts: Facts) -> bool:
     place = expand(pattern, facts.folders)
     return place is not None and key(place) == key(path)
+
+
+def _configs_back(facts: Facts, components: Iterable[Component]) -> list[RestoreConfig]:
+    """The unit's configuration as it was: it is on no package, and GALSS's set-up would write one for the readers it sees just then."""
+    rules = [rule for one in components if one.core and one.windows is not None for rule in one.windows.paths]
+    places = {key(path) for rule in rules if rule.role == "config" and (path := expand(rule.path, facts.folders)) is not None}
+    return [RestoreConfig(path=one.path, sha256=one.sha256) for one in facts.configs if one.sha256 and key(one.path) in places]
 
 
 def _starts(components: Iterable[Component]) -> list[Step]:

@@ -74,6 +74,12 @@ def galss(version: str = "3.45.01", code: str = "{82AB7DB2-140E-4166-A04E-1FD805
     )
 
 
+def with_its_own_ini(product: Product) -> Product:
+    """The same GALSS with a ``galss.ini`` of its own: it goes with the package (incident 021), and a set-up writes another (051)."""
+    ini = Placed(folder="WindowsFolder", below=(), name="galss.ini", content=f"; {product.name}\r\n[CANAL1]\r\n".encode())
+    return dataclasses.replace(product, files=(*product.files, ini))
+
+
 def cryptolib(version: str, code: str) -> Product:
     """Cryptolib CPS for 64-bit Windows, with its identity in the registry."""
     return Product(

@@ -9,11 +9,11 @@ import pytest
 
 from atsam_safe.catalogue.load import load_catalogue
 from atsam_safe.catalogue.windows_paths import key
-from atsam_safe.facts.model import Facts, InstalledProduct, OperatingSystem, PathFact, ProcessFact, SystemState
+from atsam_safe.facts.model import ConfigFact, Facts, InstalledProduct, OperatingSystem, PathFact, ProcessFact, SystemState
 from atsam_safe.guard import RunState, check, check_uninstall
 from atsam_safe.packages.model import ComponentPackage, Inspection, InstallerFact, PayloadSummary, SignatureFact
 from atsam_safe.plan import plan_install, plan_uninstall
-from atsam_safe.plan.model import InstallProduct, StartService, StopProcess, UninstallProduct
+from atsam_safe.plan.model import InstallProduct, RestoreConfig, StartService, StopProcess, UninstallProduct
 from atsam_safe.verify import assess
 from atsam_safe.verify.aftermath import kept_findings
 
@@ -248,3 +248,27 @@ def test_the_same_product_code_is_one_product_whatever_its_width() -> None:
     before = facts(twin, CRYPTOLIB, SRVSVCNAM)
     plan = plan_install(before, CATALOGUE, packages, check(before, CATALOGUE, packages, run=RunState()))
     assert GALSS.code in [step.code for step in plan.steps if isinstance(step, UninstallProduct)]
+
+
+INI = ConfigFact(path=r"C:\Windows\galss.ini", sha256="ab" * 32, size=300, line_ends="crlf", encoding="cp1252")
+UNREAD = ConfigFact(path=r"C:\Windows\galss.ini", sha256="", size=0, line_ends="none", encoding="ascii", problem="volume.too-large")
+
+
+def test_the_configuration_is_put_back_after_every_package_and_before_any_start() -> None:
+    """GALSS takes its galss.ini along when it goes, and its set-up writes another (incidents 021, 033, 051)."""
+    before = msgspec.structs.replace(facts(GALSS, CRYPTOLIB, SRVSVCNAM), configs=(INI,))
+    plan = plan_install(before, CATALOGUE, NEW, check(before, CATALOGUE, NEW, run=RunState()))
+    kinds = [type(step) for step in plan.steps]
+    assert [step for step in plan.steps if isinstance(step, RestoreConfig)] == [RestoreConfig(path=INI.path, sha256=INI.sha256)]
+    assert kinds[-3:] == [InstallProduct, RestoreConfig, StartService]
+    assert plan.preserved == (INI.path,)
+    gone = plan_uninstall(before, CATALOGUE)
+    assert isinstance(gone.steps[-1], RestoreConfig)
+    assert key(INI.path) in {key(entry.path) for entry in gone.scope}
+
+
+def test_what_was_not_there_or_not_read_is_not_put_back() -> None:
+    elsewhere = msgspec.structs.replace(INI, path=r"C:\galss.ini")
+    for configs in ((), (UNREAD,), (elsewhere,)):
+        before = msgspec.structs.replace(facts(GALSS), configs=configs)
+        assert not any(isinstance(step, RestoreConfig) for step in plan_uninstall(before, CATALOGUE).steps)

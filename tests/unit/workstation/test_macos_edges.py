@@ -12,6 +12,7 @@ import pytest
 
 from atsam_safe.plan.model import InstallPayload, RestoreConfig, RunUninstaller, StartService, StopService
 from atsam_safe.words.model import WorkstationError
+from atsam_safe.workstation.kept_configs import config_file
 from atsam_safe.workstation.macos import beyond, installer, rights, security, staging
 from atsam_safe.workstation.macos.adapter import MacosWorkstation
 from atsam_safe.workstation.macos.domains import domains_of, session_domains
@@ -208,7 +209,7 @@ CONFIG = "/Library/Preferences/galss.ini"
 )
 def test_what_was_staged_and_changed_meanwhile_is_not_used(lab: Lab, mac: MacosWorkstation, staged: Path, step: Step) -> None:
     staging.guest_file(staged, "/x/uninstall.sh").write_bytes(GUEST + b"rm -rf /\n")
-    staging.config_file(staged, CONFIG).write_bytes(b"b")
+    config_file(staged, CONFIG).write_bytes(b"b")
     lab.host(JOB).write_bytes(b"")
     assert ref_of(lambda: mac.apply(step, staged)) == ["workstation.not-staged"]
 

@@ -14,7 +14,8 @@ import msgspec
 
 from atsam_safe.plan.model import RestoreConfig, RunInstaller, RunUninstaller, StartService
 from atsam_safe.volume.errors import failure
-from atsam_safe.words.model import Problem, RefusedError, UntrustedPackageError, WorkstationError
+from atsam_safe.words.model import Problem, UntrustedPackageError
+from atsam_safe.workstation.kept_configs import not_staged, stage_config
 from atsam_safe.workstation.macos import applications, launchd, receipts
 from atsam_safe.workstation.macos.domains import domains_of
 
@@ -28,23 +29,11 @@ if TYPE_CHECKING:
 
 # The genuine scripts have 60 kB.
 MAX_GUEST_BYTES: Final = 1 << 20
-MAX_CONFIG_BYTES: Final = 1 << 20
 PRIVATE_MODE: Final = 0o600
 # A guest of a killed run is known by it in the list of processes.
 GUEST_PREFIX: Final = "guest-"
 PROGRAM_MODE: Final = 0o700
 _CHUNK: Final = 1 << 20
-
-
-class KeptConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration file as it was before the run, with its content beside this record."""
-
-    path: str
-    sha256: str
-    mode: int
-    uid: int
-    gid: int
-    mtime_ns: int
 
 
 def package_file(staging: Path, package: int) -> Path:
@@ -55,11 +44,6 @@ def package_file(staging: Path, package: int) -> Path:
 def guest_file(staging: Path, path: str) -> Path:
     """Where the private copy of an uninstaller lies."""
     return staging / f"{GUEST_PREFIX}{hashlib.sha256(path.encode()).hexdigest()[:16]}"
-
-
-def config_file(staging: Path, path: str) -> Path:
-    """Where the content of a kept configuration file lies; its record has the suffix ``.json``."""
-    return staging / f"config-{hashlib.sha256(path.encode()).hexdigest()[:16]}"
 
 
 def stage_plan(workstation: Mac, plan: Plan, packages: OpenedPackages, staging: Path) -> None:
@@ -75,7 +59,7 @@ def stage_plan(workstation: Mac, plan: Plan, packages: OpenedPackages, staging: 
             elif isinstance(step, RunUninstaller):
                 _stage_guest(workstation, step, staging)
             elif isinstance(step, RestoreConfig):
-                _stage_config(workstation, step, staging)
+                stage_config(workstation.volume, step, staging)
     except OSError as error:
         raise failure(error, str(staging)) from error
 
@@ -99,7 +83,7 @@ def switched_off(staging: Path) -> frozenset[tuple[str, str]]:
     try:
         return frozenset(msgspec.json.decode((staging / SWITCHES).read_bytes(), type=list[tuple[str, str]]))
     except (OSError, msgspec.MsgspecError) as error:
-        raise _not_staged(SWITCHES, type(error).__name__) from error
+        raise not_staged(SWITCHES, type(error).__name__) from error
 
 
 def digest_of_file(path: Path) -> str:
@@ -158,32 +142,3 @@ def _stage_guest(workstation: Mac, step: RunUninstaller, staging: Path) -> None:
         stream.write(data)
         # what the process's umask took away
         os.fchmod(stream.fileno(), PROGRAM_MODE)
-
-
-def _stage_config(workstation: Mac, step: RestoreConfig, staging: Path) -> None:
-    entry = workstation.volume.lstat(step.path)
-    data = workstation.volume.read_bytes(step.path, MAX_CONFIG_BYTES) if entry is not None and entry.kind == "file" else b""
-    if entry is None or hashlib.sha256(data).hexdigest() != step.sha256:
-        raise RefusedError(Problem(ref="run.changed-meanwhile", evidence={"path": step.path}))
-    place = config_file(staging, step.path)
-    kept = KeptConfig(path=step.path, sha256=step.sha256, mode=entry.mode, uid=entry.uid, gid=entry.gid, mtime_ns=entry.mtime_ns)
-    place.write_bytes(data)
-    place.with_suffix(".json").write_bytes(msgspec.json.encode(kept))
-
-
-def read_config(staging: Path, step: RestoreConfig) -> tuple[KeptConfig, bytes]:
-    """The kept configuration. Raises ``workstation.not-staged``."""
-    place = config_file(staging, step.path)
-    try:
-        data = place.read_bytes()
-        kept = msgspec.json.decode(place.with_suffix(".json").read_bytes(), type=KeptConfig)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise _not_staged(step.path, type(error).__name__) from error
-    if kept.path != step.path or hashlib.sha256(data).hexdigest() != step.sha256:
-        raise _not_staged(step.path, "changed")
-    return kept, data
-
-
-def _not_staged(path: str, detail: str) -> WorkstationError:
-    params = {"identifier": path, "detail": detail}
-    return WorkstationError(Problem(ref="workstation.not-staged", params=params, evidence=dict(params)))

@@ -23,14 +23,14 @@ from atsam_safe.plan.model import (
     StopProcess,
     StopService,
 )
-from atsam_safe.volume.model import Metadata
 from atsam_safe.words.model import Problem, WorkstationError
 from atsam_safe.workstation.commands import SystemCommandRunner
 from atsam_safe.workstation.guest import run_guest
+from atsam_safe.workstation.kept_configs import restore_config
 from atsam_safe.workstation.macos import installer, launchd, people, receipts, rights
 from atsam_safe.workstation.macos.domains import domains_of, session_domains
 from atsam_safe.workstation.macos.quiet import KILL, wait_until_quiet
-from atsam_safe.workstation.macos.staging import digest_of_file, guest_file, package_file, read_config, switched_off
+from atsam_safe.workstation.macos.staging import digest_of_file, guest_file, package_file, switched_off
 from atsam_safe.workstation.offline_apply import DONE, NOT_APPLICABLE
 from atsam_safe.workstation.offline_apply import apply_step as apply_to_files
 from atsam_safe.workstation.services import label_in
@@ -259,22 +259,7 @@ def _runner_for_the_person(workstation: Mac) -> CommandRunner:
 
 
 def _restore_config(workstation: Mac, step: RestoreConfig, staging: Path) -> str:
-    """Content as it was, byte for byte. Rights are left as the vendor's program set them, unless it removed the file."""
-    kept, data = read_config(staging, step)
-    volume = workstation.volume
-    now = volume.lstat(step.path)
-    if now is not None and now.kind == "file" and now.size == len(data) and volume.read_bytes(step.path, len(data) + 1) == data:
-        return NOT_APPLICABLE
-    same = now is not None and now.kind == "file"
-    metadata = Metadata(
-        mode=now.mode if now is not None and same else kept.mode,
-        uid=now.uid if now is not None and same else kept.uid,
-        gid=now.gid if now is not None and same else kept.gid,
-        mtime_ns=kept.mtime_ns,
-    )
-    volume.make_directories(step.path.rpartition("/")[0], Metadata(mode=0o755, uid=0, gid=0))
-    volume.write_file_atomic(step.path, data, metadata)
-    return DONE
+    return DONE if restore_config(workstation.volume, step, staging) else NOT_APPLICABLE
 
 
 def _remove(workstation: Mac, step: RemovePath, staging: Path) -> str:

@@ -36,11 +36,12 @@ class WindowsWorkstation(Pc):
         return facts
 
     def stage(self, plan: Plan, packages: OpenedPackages, staging: Path, progress: Callable[[str, int, int], None]) -> None:
-        """Copy the packages into ``staging``, verified. Raises ``UntrustedPackageError`` and ``WorkstationError``."""
-        from atsam_safe.workstation.windows.staging import stage  # noqa: PLC0415 - only installs stage
+        """Copy packages, verified, and kept configuration into ``staging``. Raises ``UntrustedPackageError`` and ``WorkstationError``."""
+        from atsam_safe.workstation.windows import staging as bringing_in  # noqa: PLC0415 - only changes stage
 
         self.progress = progress
-        stage(plan, packages, staging, progress)  # type: ignore[arg-type]  # the opened packages of the package room
+        bringing_in.stage_configs(self.volume, plan, staging)
+        bringing_in.stage(plan, packages, staging, progress)  # type: ignore[arg-type]  # the opened packages of the package room
 
     def apply(self, step: Step, staging: Path) -> str:
         """Carry out one step: ``done`` or ``not-applicable``. Raises ``WorkstationError``."""

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from atsam_safe.plan.model import InstallProduct
+from atsam_safe.plan.model import InstallProduct, RestoreConfig
 from atsam_safe.volume.errors import failure
 from atsam_safe.words.model import Problem, UntrustedPackageError, WorkstationError
+from atsam_safe.workstation.kept_configs import stage_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from atsam_safe.packages.opening import OpenedPackages
     from atsam_safe.plan.model import Plan
+    from atsam_safe.volume.volume import Volume
 
 PACKAGES: Final = "packages"
 LOGS: Final = "logs"
@@ -59,6 +61,16 @@ def stage(plan: Plan, packages: OpenedPackages, staging: Path, progress: Callabl
             )
         listed.append(StagedPackage(package=index, name=package_name(inspection.path), sha256=inspection.sha256))
     (staging / LISTED).write_bytes(msgspec.json.encode(listed))
+
+
+def stage_configs(volume: Volume, plan: Plan, staging: Path) -> None:
+    """Copies of the configuration that the vendors' packages would take along or write anew, with rights and attributes."""
+    try:
+        for step in plan.steps:
+            if isinstance(step, RestoreConfig):
+                stage_config(volume, step, staging, xattrs=True)
+    except OSError as error:
+        raise failure(error, str(staging)) from error
 
 
 def package_name(path: str) -> str:

@@ -12,9 +12,10 @@ import tenacity
 
 from atsam_safe.catalogue.product_codes import normal
 from atsam_safe.catalogue.windows_paths import key
-from atsam_safe.plan.model import InstallProduct, StartService, StopProcess, StopService, UninstallProduct
+from atsam_safe.plan.model import InstallProduct, RestoreConfig, StartService, StopProcess, StopService, UninstallProduct
 from atsam_safe.versions import matches_release
 from atsam_safe.words.model import Problem, WorkstationError
+from atsam_safe.workstation.kept_configs import restore_config
 from atsam_safe.workstation.windows.msiexec import failure_of, meaning_of
 from atsam_safe.workstation.windows.staging import log_file, settle, staged_package
 
@@ -119,6 +120,10 @@ def _blocking(pc: Pc, code: str) -> str | None:
     return None if name is None else f"{name} {version or ''}".strip()
 
 
+def _restore_config(pc: Pc, step: RestoreConfig, staging: Path) -> str:
+    return DONE if restore_config(pc.volume, step, staging) else NOT_APPLICABLE
+
+
 # --- services and programs ---------------------------------------------------------------------------------------------------------
 
 
@@ -205,6 +210,7 @@ def elapsed(started: float) -> int:
 _DOINGS: Final[dict[type, Callable[[Pc, Any, Path], str]]] = {
     UninstallProduct: _uninstall,
     InstallProduct: _install,
+    RestoreConfig: _restore_config,
     StartService: _start_service,
     StopService: _stop_service,
     StopProcess: _stop_process,
