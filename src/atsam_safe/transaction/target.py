@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from atsam_safe.snapshot.manifest import ManifestError, ManifestUnreadableError, origin
+from atsam_safe.snapshot.manifest import FOUND, ManifestError, ManifestUnreadableError, origin
 from atsam_safe.snapshot.model import Manifest
 from atsam_safe.snapshot.reach import reaching
 from atsam_safe.transaction.journal import JournalDamagedError, read_journal
@@ -43,8 +43,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def left_no_change(state: StateFolder, identifier: str) -> bool:
-    """True when the run that took this snapshot is known to have ended in the very state that it holds."""
+    """True when the run that took this snapshot is known to have ended in the very state that it holds, or when no run begins there."""
     run = origin(state, identifier)
+    if run is not None and run[1] == FOUND:
+        return True
     if run is None or not run[0]:
         return False
     try:

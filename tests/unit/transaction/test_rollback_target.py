@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atsam_safe.plan.model import ApplyEffect, Plan, ScopeEntry, Target
+from atsam_safe.snapshot.manifest import FOUND
 from atsam_safe.snapshot.model import KeepPolicy
 from atsam_safe.snapshot.state import open_state
 from atsam_safe.snapshot.store import SnapshotStore
 from atsam_safe.transaction import prune, recover, rollback, run_transaction
 from atsam_safe.transaction.run import Run
+from atsam_safe.transaction.target import default_target
 from atsam_safe.volume import Volume
 from lab.heart import NoPackages, PlainWorkstation
 
@@ -101,6 +103,18 @@ def test_of_a_run_whose_end_nobody_knows_no_change_is_denied(bench: Bench, conte
     (bench.state.path / f"history/{last.id}.log").write_bytes(content)
     bench.rollback()
     assert bench.files() == (BEFORE if content == b"" else {"galss.ini": "second"})
+
+
+def test_what_a_recovery_found_is_gone_back_to_only_by_its_name(bench: Bench) -> None:
+    """Whatever became of the records of the run that was cut off: it is no state before a change."""
+    first = bench.write(OLD, content="second").snapshot
+    scope = (ScopeEntry(path=OLD, kind="file"), ScopeEntry(path=NEW, kind="file"))
+    bench.store.create(bench.volume, scope, label="", run_id="20261127T000000Z-0123abcd", reason=FOUND, pointed=False)
+    bench.write(OLD, content="third", failing=True)
+    assert default_target(bench.store) == first
+    (bench.root / NEW[1:]).write_bytes(b"somebody's")
+    bench.rollback(first)
+    assert bench.files() == {**BEFORE, "extra.ini": "somebody's"}
 
 
 def test_what_later_runs_changed_elsewhere_goes_back_too(bench: Bench) -> None:
