@@ -31,7 +31,8 @@ from atsam_safe.transaction.lock import RunLock
 from atsam_safe.transaction.model import RunOptions, TransactionResult, VerificationOutcome
 from atsam_safe.transaction.records import Ended, Staged
 from atsam_safe.transaction.recovery import decide
-from atsam_safe.transaction.run import RESERVE_SLACK, STAGING, Action, Run
+from atsam_safe.transaction.reserve import RESERVE_SLACK
+from atsam_safe.transaction.run import STAGING, Action, Run
 from atsam_safe.transaction.signals import EndedBySignal, SignalWatch
 from atsam_safe.transaction.staged import StagedContent
 from atsam_safe.transaction.target import Target, default_target, target_of

@@ -15,7 +15,8 @@ from atsam_safe.snapshot.scope import SECOND, digest_of, list_scope, read_states
 from atsam_safe.snapshot.store import SnapshotStore
 from atsam_safe.transaction.journal import read_journal
 from atsam_safe.transaction.recovery import decide
-from atsam_safe.transaction.run import RESERVE, RESERVE_PER_PATH, RESERVE_SLACK, problems_of
+from atsam_safe.transaction.reserve import RESERVE, RESERVE_PER_PATH, RESERVE_SLACK
+from atsam_safe.transaction.run import problems_of
 from atsam_safe.volume import primitives
 from atsam_safe.words.model import AtsamSafeError, Problem
 

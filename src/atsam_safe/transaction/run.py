@@ -35,8 +35,8 @@ from atsam_safe.transaction.records import (
     Undone,
     Verified,
 )
+from atsam_safe.transaction.reserve import RESERVE_PER_PATH, RESERVE_SLACK, allocate_reserve, remove_reserve
 from atsam_safe.transaction.signals import EndedBySignal
-from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import is_ref, printable, unavailable_problem
 from atsam_safe.volume.model import Metadata
 from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, WorkstationError
@@ -56,12 +56,8 @@ if TYPE_CHECKING:
     from atsam_safe.volume.volume import Volume
     from atsam_safe.workstation.port import BeyondFiles
 
-RESERVE = "/run/reserve"
 STAGING = "/run/staging"
 RESTORING = "/run/restoring"
-# the way back also writes folders, attributes, journal records and one manifest
-RESERVE_SLACK = 8 * 1024 * 1024
-RESERVE_PER_PATH = 8 * 1024
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,12 +202,9 @@ class Run:
         entries = list_scope(self.volume, scope)
         size = sum(entry.size for entry in entries.values() if entry is not None)
         needed = size + RESERVE_SLACK + RESERVE_PER_PATH * len(entries)
-        files = self.state.files
         try:
-            with files.create_file(RESERVE) as fd:
-                primitives.allocate(fd, needed)
+            allocate_reserve(self.state, self.volume, needed)
         except WorkstationError as error:
-            files.remove_file(RESERVE)
             if is_ref(error, "volume.no-space"):
                 raise self.too_little(needed) from error
             raise
@@ -341,7 +334,7 @@ class Run:
 
     def release_reserve(self) -> None:
         """Give the kept room back, before anything of the way back is written."""
-        self.state.files.remove_file(RESERVE)
+        remove_reserve(self.state, self.volume)
 
     def go_back(self, why: str, problems: tuple[Problem, ...]) -> TransactionResult:
         """Restore, prove, record, commit the outcome. On any failure the journal stays, so that the next start tries again."""
@@ -432,8 +425,9 @@ class Run:
     def clear_leftovers(self) -> None:
         """Remove staging, reserve and whatever killed runs left in the state folder. Only without a journal in ``run/``, or our own."""
         files = self.state.files
-        for place in (STAGING, RESTORING, RESERVE):
+        for place in (STAGING, RESTORING):
             files.remove_tree(place)
+        remove_reserve(self.state, self.volume)
         self.store.clear_leftovers()
 
     def make_staging(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from atsam_safe.snapshot import SnapshotStore, open_state, scope_digest
 from atsam_safe.transaction import recover, run_transaction
+from atsam_safe.transaction.reserve import ON_VOLUME
 from atsam_safe.volume import Volume
 from atsam_safe.words.model import AtsamSafeError, RefusedError
 from lab.heart import NoPackages, PlainWorkstation, install_plan, lay_out
@@ -126,3 +127,54 @@ def test_another_disk_inside_the_scope_is_refused_and_never_emptied(disk: Path) 
     finally:
         subprocess.run(["/bin/umount", "--lazy", str(inner)], check=True)
     assert Path(disk / "usr/local/galss").is_dir()
+
+
+@pytest.mark.parametrize("state_lies", ["on the workstation", "elsewhere"])
+def test_the_way_back_has_its_room_on_the_workstation_s_own_disk(disk: Path, tmp_path: Path, state_lies: str) -> None:
+    """With the state on another disk the room was kept there: another program filled the workstation's, and it stayed in between."""
+    state_dir = None if state_lies == "on the workstation" else tmp_path / "state"
+    before = digest(disk)
+    kept = disk / "Library/Application Support/atsam-safe"
+
+    seen: list[bool] = []
+
+    def somebody_fills_the_disk(number: int) -> None:
+        if number == 3:
+            seen.append((kept / ON_VOLUME).exists())
+            fill_up(disk, 0)
+            raise RuntimeError
+
+    with open_state(disk, state_dir) as state:
+        result = run_transaction(PLAN, workstation=PlainWorkstation(disk, somebody_fills_the_disk), packages=NoPackages(), state=state)
+    assert seen == [state_dir is not None]
+    assert result.outcome == "rolled-back"
+    assert digest(disk) == before
+    assert not (kept / ON_VOLUME).exists()
+
+
+def test_a_reserve_that_a_killed_run_left_on_the_workstation_goes_with_the_recovery(disk: Path, tmp_path: Path) -> None:
+    before = digest(disk)
+    child = os.fork()
+    if child == 0:
+        with open_state(disk, tmp_path / "state") as state:
+            dying = PlainWorkstation(disk, lambda number: os._exit(9) if number == 3 else None)
+            run_transaction(PLAN, workstation=dying, packages=NoPackages(), state=state)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    left = disk / "Library/Application Support/atsam-safe" / ON_VOLUME
+    assert left.exists()
+    with open_state(disk, tmp_path / "state") as state, Volume(disk) as volume:
+        assert recover(state, volume).outcome == "rolled-back"
+    assert digest(disk) == before
+    assert not left.exists()
+
+
+def test_too_little_room_on_the_workstation_is_refused_and_leaves_none_there(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_up(disk, MEGABYTE)
+    monkeypatch.setattr("atsam_safe.transaction.executor.RESERVE_SLACK", 0)
+    with open_state(disk, tmp_path / "state") as state, pytest.raises(RefusedError) as caught:
+        run_transaction(PLAN, workstation=PlainWorkstation(disk), packages=NoPackages(), state=state)
+    assert caught.value.problems[0].ref == "space.too-little"
+    assert not (disk / "Library/Application Support/atsam-safe" / ON_VOLUME).exists()

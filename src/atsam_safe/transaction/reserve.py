@@ -1,0 +1,56 @@
+"""The room for the way back, really allocated before anything is changed, so that a disk that others fill up never prevents it.
+
+Going back needs room twice: where the state lies (content copied out of the store, journal, manifest) and on the workstation's own disk
+(each file is written beside its place, then renamed). With ``--state-dir`` on another disk these are two disks, and each gets its reserve;
+on the workstation's own it lies at the default place of the state, beside the mark that says where the state is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+from atsam_safe.volume import primitives
+from atsam_safe.volume.state_place import place_inside
+from atsam_safe.words.model import WorkstationError
+
+if TYPE_CHECKING:
+    from atsam_safe.snapshot.state import StateFolder
+    from atsam_safe.volume.volume import Volume
+
+RESERVE: Final = "/run/reserve"
+# the way back also writes folders, attributes, journal records and one manifest
+RESERVE_SLACK: Final = 8 * 1024 * 1024
+RESERVE_PER_PATH: Final = 8 * 1024
+# named as our temporary files are: whoever begins a state there takes it for a leftover, not for somebody's
+ON_VOLUME: Final = ".atsam-safe-0000000000000000.tmp"
+
+
+def allocate_reserve(state: StateFolder, volume: Volume, needed: int) -> None:
+    """Allocate it; what was allocated goes again when there is too little room. Raises ``volume.no-space`` and what else a disk gives."""
+    try:
+        _allocate(state.files, RESERVE, needed)
+        if _lies_on_another_disk(state, volume):
+            _allocate(volume, f"{place_inside()}/{ON_VOLUME}", needed)
+    except WorkstationError:
+        remove_reserve(state, volume)
+        raise
+
+
+def remove_reserve(state: StateFolder, volume: Volume) -> None:
+    """Give the room back. One that cannot be removed from the workstation's disk is no reason not to go back."""
+    with contextlib.suppress(WorkstationError):
+        if _lies_on_another_disk(state, volume):
+            volume.remove_file(f"{place_inside()}/{ON_VOLUME}")
+    state.files.remove_tree(RESERVE)
+
+
+def _allocate(files: Volume, path: str, needed: int) -> None:
+    with files.create_file(path) as fd:
+        primitives.allocate(fd, needed)
+
+
+def _lies_on_another_disk(state: StateFolder, volume: Volume) -> bool:
+    """Where no folder of ours is on the volume, nothing is left there either: single files are treated, of a computer that runs."""
+    place = volume.lstat(place_inside())
+    return place is not None and place.kind == "directory" and place.device != state.files.device("/")
