@@ -83,6 +83,20 @@ def test_a_set_with_every_component_is_one_seen_in_the_field(path: Path) -> None
     seen = assess(facts, shipped_catalogue())
     assert seen.fit is (EXPECTED[path.stem][0] is not None)
     assert seen.fit or not state["reading_proven"]
+    assert seen.certainty == ("field" if seen.fit else None), "which SrvSVCNAM belongs to which Cryptolib no publisher has said"
+
+
+@pytest.mark.parametrize("release", ["Windows 11 Pro", "Windows Server 2019"])
+def test_what_the_release_note_says_is_sure_for_what_it_names_alone(release: str) -> None:
+    """It names Cryptolib 5.2.2 and GALSS 3.45.01; on a server nobody has seen a SrvSVCNAM beside them."""
+    facts = named("win-01-after")[1]
+    server = "Server" in release
+    system = OperatingSystem(family="windows", name=release, version="10.0.17763" if server else "10.0.26200", hardware="x86_64")
+    two = tuple(product for product in facts.products or () if "SrvSvCnam" not in product.name)
+    seen = assess(msgspec.structs.replace(facts, os=system, products=two), shipped_catalogue())
+    assert (seen.bundle, seen.certainty) == ("set-windows-cryptolib-5.2.2", "confirmed")
+    three = assess(msgspec.structs.replace(facts, os=system), shipped_catalogue())
+    assert (three.bundle, three.certainty) == ("field-windows-cryptolib-5.2.2", "inferred" if server else "field")
 
 
 @pytest.mark.parametrize("path", STATES, ids=lambda path: path.stem)
