@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, has_wildcard, is_below
+from atsam_safe.catalogue.product_codes import normal
 from atsam_safe.catalogue.windows_paths import name
-from atsam_safe.plan.model import ApplyEffect, ForgetReceipt, RemovePath, RunInstaller, WriteReceipt
+from atsam_safe.plan.model import ApplyEffect, ForgetReceipt, RemovePath, RunInstaller, UninstallProduct, WriteReceipt
 from atsam_safe.verify.dependents import evidence_of
 from atsam_safe.verify.model import Finding
 from atsam_safe.verify.products import product_label, resident_programs
@@ -172,7 +173,8 @@ def kept_findings(before: Facts, after: Facts, plan: Plan | None) -> list[Findin
     unexpected = [path for path in dict.fromkeys(kept) if path in old.paths and fold(path) not in accepted]
     lost = [path for path in unexpected if _differs(old.paths.get(path), new.paths.get(path))]
     there = {(product.code, product.version) for product in after.products or ()}
-    products = [product for product in before.products or () if product_label(product) in kept]
+    removed = {normal(step.code) for step in plan.steps if isinstance(step, UninstallProduct)} if plan is not None else set()
+    products = [one for one in before.products or () if product_label(one) in kept and normal(one.code) not in removed]
     lost += [product_label(product) for product in products if (product.code, product.version) not in there]
     if not lost:
         return []

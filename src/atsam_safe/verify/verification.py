@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from atsam_safe.catalogue.names import bundle_text
-from atsam_safe.plan.model import Plan, Target
+from atsam_safe.catalogue.product_codes import normal
+from atsam_safe.plan.model import InstallProduct, Plan, Target
 from atsam_safe.verify.aftermath import (
     configuration_findings,
     dependent_findings,
@@ -24,6 +25,7 @@ from atsam_safe.verify.assessment import assess, os_text
 from atsam_safe.verify.bundles import is_bundle, is_release, os_certainty
 from atsam_safe.verify.files import file_findings
 from atsam_safe.verify.model import Assessment, Finding, Verification
+from atsam_safe.verify.products import component_products, product_label
 from atsam_safe.words.model import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ def verify(before: Facts | None, after: Facts, catalogue: Catalogue, planned: Pl
     plan = planned if isinstance(planned, Plan) else None
     target = planned.target if isinstance(planned, Plan) else planned
     assessment = assess(after, catalogue)
-    findings = list(target_findings(assessment, after, catalogue, target))
+    placed = _without_what_stays_beside(after, catalogue, plan)
+    findings = list(target_findings(assessment if placed is after else assess(placed, catalogue), after, catalogue, target))
     if plan is not None:
         findings += file_findings(after, catalogue, plan)
         findings += leftover_findings(after, catalogue, plan)
@@ -54,6 +57,23 @@ def verify(before: Facts | None, after: Facts, catalogue: Catalogue, planned: Pl
     findings += [_softened(finding) for finding in assessment.findings if finding.ref.startswith(("set.", "config."))]
     findings += _card_finding(after, target)
     return _verification(findings, assessment)
+
+
+def _without_what_stays_beside(after: Facts, catalogue: Catalogue, plan: Plan | None) -> Facts:
+    """The facts without products that were kept beside a new one of their component: what was installed is judged by itself."""
+    kept = {entry.path for entry in plan.kept if entry.reason == "used"} if plan is not None else set()
+    new = (
+        {normal(step.code): step.component for step in plan.steps if isinstance(step, InstallProduct)} if plan is not None and kept else {}
+    )
+    beside = {
+        product.code
+        for component in catalogue.components
+        for product in (component_products(component, after) if component.id in new.values() else ())
+        if product_label(product) in kept and normal(product.code) not in new
+    }
+    if not beside:
+        return after
+    return msgspec.structs.replace(after, products=tuple(product for product in after.products or () if product.code not in beside))
 
 
 def verify_against(facts: Facts, catalogue: Catalogue, bundle_id: str | None) -> Verification:

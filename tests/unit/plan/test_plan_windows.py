@@ -14,7 +14,7 @@ from atsam_safe.guard import RunState, check, check_uninstall
 from atsam_safe.packages.model import ComponentPackage, Inspection, InstallerFact, PayloadSummary, SignatureFact
 from atsam_safe.plan import plan_install, plan_uninstall
 from atsam_safe.plan.model import InstallProduct, RestoreConfig, StartService, StopProcess, UninstallProduct
-from atsam_safe.verify import assess
+from atsam_safe.verify import assess, verify
 from atsam_safe.verify.aftermath import kept_findings
 
 if TYPE_CHECKING:
@@ -272,3 +272,30 @@ def test_what_was_not_there_or_not_read_is_not_put_back() -> None:
     for configs in ((), (UNREAD,), (elsewhere,)):
         before = msgspec.structs.replace(facts(GALSS), configs=configs)
         assert not any(isinstance(step, RestoreConfig) for step in plan_uninstall(before, CATALOGUE).steps)
+
+
+NAMESAKE = msgspec.structs.replace(NARROW_GALSS, name=GALSS.name)
+OLD_NARROW = msgspec.structs.replace(NARROW_GALSS, name="GALSS v3.43", version="3.43.04")
+
+
+@pytest.mark.parametrize(
+    ("offered", "kept", "there", "refs"),
+    [
+        pytest.param(GALSS, OLD_NARROW, [GALSS, OLD_NARROW], [], id="newer beside older"),
+        pytest.param(OLD_NARROW, GALSS, [GALSS, OLD_NARROW], [], id="older beside newer"),
+        pytest.param(GALSS, NAMESAKE, [GALSS, NAMESAKE], [], id="both bear one name and version"),
+        pytest.param(GALSS, NARROW_GALSS, [NARROW_GALSS], ["verify.component-missing"], id="only the one that was kept, in that version"),
+        pytest.param(OLD_NARROW, GALSS, [GALSS], ["verify.component-missing"], id="only the one that was kept"),
+        pytest.param(GALSS, OLD_NARROW, [GALSS], ["verify.kept-path-lost"], id="only the one that was offered"),
+    ],
+)
+def test_what_was_installed_is_judged_without_the_galss_that_was_kept_beside_it(
+    offered: InstalledProduct, kept: InstalledProduct, there: list[InstalledProduct], refs: list[str]
+) -> None:
+    before = facts(GALSS, kept if kept is not GALSS else offered, CRYPTOLIB, SRVSVCNAM)
+    packages = (package(offered, "galss"), *NEW[1:])
+    plan = plan_install(before, CATALOGUE, packages, check(before, CATALOGUE, packages, run=RunState()))
+    installers = [one.installer for one in NEW[1:] if one.installer is not None]
+    new = [InstalledProduct(code=one.product_code, name=one.name, version=one.version, architecture=one.architecture) for one in installers]
+    found = verify(before, facts(*there, *new), CATALOGUE, plan)
+    assert [finding.ref for finding in found.findings if finding.severity == "blocking"] == refs
