@@ -68,7 +68,7 @@ class PlainWorkstation:
             return "not-applicable"
         return "done"
 
-    def capture(self, folder: Path) -> None:
+    def capture(self, folder: Path, scope: Sequence[ScopeEntry]) -> None:
         """Nothing but files here."""
 
     def prepare_back(self, folder: Path) -> None:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.snapshot.manifest import FOUND, ManifestError
@@ -65,7 +66,7 @@ def _require_room(run: Run, manifest: Manifest) -> None:
 
 def _create(run: Run, manifest: Manifest) -> str:
     """With what no file holds if it can be asked for, otherwise without: the files are what nobody could bring back."""
-    captures = (None,) if run.system is None else (run.system.capture, None)
+    captures = (None,) if run.system is None else (partial(run.system.capture, scope=manifest.scope), None)
     for capture in captures:
         try:
             return run.store.create(

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -226,7 +227,7 @@ class Run:
                 run_id=self.id,
                 reason=options.reason or self.command,
                 progress=self.progress,
-                capture=None if self.system is None else self.system.capture,
+                capture=None if self.system is None else partial(self.system.capture, scope=scope),
             )
         except WorkstationError as error:
             if is_ref(error, "volume.no-space"):

@@ -11,12 +11,12 @@ from atsam_safe.volume.volume import Volume
 from atsam_safe.words.model import Problem, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from atsam_safe.catalogue.model import Catalogue
     from atsam_safe.facts.model import Facts
     from atsam_safe.guard.overwriting import PayloadPaths
-    from atsam_safe.plan.model import Plan, Step
+    from atsam_safe.plan.model import Plan, ScopeEntry, Step
     from atsam_safe.workstation.port import OpenedPackages
 
 
@@ -28,7 +28,7 @@ class FilesOnly:
     def __init__(self) -> None:
         self.volume = Volume(Path(os.sep), system_links={})
 
-    def capture(self, folder: Path) -> None:
+    def capture(self, folder: Path, scope: Sequence[ScopeEntry]) -> None:
         """Nothing beyond the files is known here, and nothing of it is touched."""
 
     def prepare_back(self, folder: Path) -> None:

@@ -12,13 +12,13 @@ from atsam_safe.volume.volume import Volume
 from atsam_safe.words.model import Problem, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from atsam_safe.catalogue.model import Catalogue
     from atsam_safe.facts.model import Facts
     from atsam_safe.guard.overwriting import PayloadPaths
-    from atsam_safe.plan.model import Plan, Step
+    from atsam_safe.plan.model import Plan, ScopeEntry, Step
     from atsam_safe.workstation.port import OpenedPackages
 
 
@@ -64,7 +64,7 @@ class OfflineWorkstation:
 
         return apply_step(self._volume, step, staging, self.notes)
 
-    def capture(self, folder: Path) -> None:
+    def capture(self, folder: Path, scope: Sequence[ScopeEntry]) -> None:
         """Nothing: a volume that does not run holds nothing but its files."""
 
     def prepare_back(self, folder: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from atsam_safe.facts.model import Facts
     from atsam_safe.guard.overwriting import PayloadPaths
     from atsam_safe.packages.model import Inspection
-    from atsam_safe.plan.model import Plan, Step
+    from atsam_safe.plan.model import Plan, ScopeEntry, Step
     from atsam_safe.volume.volume import Volume
 
 Progress = "Callable[[str, int, int], None]"
@@ -38,9 +38,10 @@ class BeyondFiles(Protocol):
     (an offline volume) does nothing.
     """
 
-    def capture(self, folder: Path) -> None:
+    def capture(self, folder: Path, scope: Sequence[ScopeEntry]) -> None:
         """Write into ``folder`` (empty, yours) what must be known to bring this state back. Called before the first step; changes nothing.
 
+        ``scope``: what this run may change, the same that the snapshot keeps; an observation sees much more, other vendors' things too.
         Raises ``WorkstationError`` when it cannot be known: then nothing is begun.
         """
         ...

@@ -15,9 +15,10 @@ from atsam_safe.words.model import Problem, RefusedError, WorkstationError
 from lab.heart import NoPackages, PlainWorkstation, install_plan, lay_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from atsam_safe.plan.model import ScopeEntry
     from atsam_safe.snapshot.state import StateFolder
 
 
@@ -36,7 +37,8 @@ class Switchboard(PlainWorkstation):
         if step == self.fail_at:
             raise WorkstationError(Problem(ref="workstation.needs-live", params={"step": "x"}))
 
-    def capture(self, folder: Path) -> None:
+    def capture(self, folder: Path, scope: Sequence[ScopeEntry]) -> None:
+        assert scope, "what the run may change is told"
         self.calls.append("capture")
         (folder / "switch.txt").write_text(self.switch.read_text())
 

@@ -21,7 +21,10 @@ from unit.transaction.test_kills import assert_sound
 from unit.transaction.test_lost_records import JOURNAL, half_done
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from atsam_safe.plan.model import ScopeEntry
 
 __all__ = ["half_done"]
 
@@ -105,7 +108,8 @@ def test_a_state_in_between_is_never_taken_for_the_one_before(half_done: tuple[P
 class RefusingToCapture(PlainWorkstation):
     """What no file holds cannot be asked for at this moment."""
 
-    def capture(self, folder: Path) -> None:
+    def capture(self, folder: Path, scope: Sequence[ScopeEntry]) -> None:
+        del scope
         (folder / "half").write_bytes(b"half")
         raise RuntimeError
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from atsam_safe.volume import Volume, primitives
-from atsam_safe.words.model import WorkstationError
+from atsam_safe.words.model import Problem, WorkstationError
 from atsam_safe.workstation.macos import applications
 from atsam_safe.workstation.macos.adapter import MacosWorkstation
 from lab.macos.mac import QUICK, InProcessRunner
@@ -34,6 +34,7 @@ OF_THE_SET = ("/Applications/SrvSVcnam_Lanceur.app", "/Applications/SrvSVcnam_Mo
 TIME = 1_600_000_000_000_000_000
 GESTION = "/Applications/cpgesosx.app"
 FIREFOX = "/Applications/Firefox.app"
+TEAMVIEWER = "/Applications/TeamViewer.app"
 POLICIES = f"{FIREFOX}/Contents/Resources/distribution/policies.json"
 
 
@@ -230,3 +231,30 @@ def test_a_rollback_is_refused_as_well_before_anything_is_touched(stage: Stage, 
     assert [one["ref"] for one in answer.json["errors"]] == ["macos.applications-protected"]
     assert mac.fingerprint() == before
     assert mac.run("--json", "--yes", "rollback").code == 0
+
+
+@pytest.mark.parametrize("protected", [False, True])
+def test_a_rollback_tries_the_bundles_of_its_scope_and_nobody_elses(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, protected: bool
+) -> None:
+    """What was observed is no scope: other vendors' applications are in it, which a rollback never touches."""
+    mac = MacWorld(stage, version="14.7.4")
+    for path in (TEAMVIEWER, FIREFOX):
+        put_bundle(mac.root, path)
+    before = mac.fingerprint()
+    assert uninstall(mac).code == 0
+    tried: list[str] = []
+    genuine = Volume.try_writing
+
+    def seen(volume: Volume, path: str) -> None:
+        tried.append(path)
+        if protected and path not in {GESTION, FIREFOX}:
+            raise WorkstationError(Problem(ref="volume.not-permitted", params={"path": path}))
+        genuine(volume, path)
+
+    monkeypatch.setattr(Volume, "try_writing", seen)
+    put_bundle(mac.root, GESTION)
+    answer = mac.run("--json", "--yes", "rollback")
+    assert answer.code == 0, answer.out[-3000:]
+    assert tried == [FIREFOX, GESTION]
+    assert {key: value for key, value in mac.fingerprint().items() if value != before.get(key)} == {}

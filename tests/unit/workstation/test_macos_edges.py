@@ -81,7 +81,7 @@ def test_a_snapshot_of_another_adapter_has_nothing_beyond_files(mac: MacosWorkst
 
 
 def test_without_a_look_before_nothing_is_kept(mac: MacosWorkstation, tmp_path: Path) -> None:
-    assert ref_of(lambda: mac.capture(tmp_path)) == ["macos.not-observed"]
+    assert ref_of(lambda: mac.capture(tmp_path, ())) == ["macos.not-observed"]
 
 
 def test_what_fails_before_the_way_back_keeps_nothing_else_from_being_done(lab: Lab, mac: MacosWorkstation, tmp_path: Path) -> None:

@@ -98,5 +98,5 @@ def test_they_are_kept_from_the_oldest_up(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     workstation = WindowsWorkstation(windows, FakeRunner(), root=tmp_path, patience=QUICK)
     workstation.observe(load_catalogue(None))
-    workstation.capture(folder)
+    workstation.capture(folder, ())
     assert [one.version for one in beyond.read_kept(folder).products] == ASCENDING

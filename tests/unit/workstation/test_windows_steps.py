@@ -452,7 +452,7 @@ def test_a_program_that_ran_before_and_does_not_run_after_the_way_back_is_told(b
     folder = bench.state / "snapshots/1/system"
     folder.mkdir(parents=True)
     workstation.observe(load_catalogue(None))
-    workstation.capture(folder)
+    workstation.capture(folder, ())
     assert beyond.read_kept(folder).running == (SERVER,)
     bench.windows.running = [RunningProgram(pid=9, path=path) for path in running]
     beyond.bring_back(workstation, folder)
@@ -485,7 +485,7 @@ def test_without_a_package_that_can_put_the_product_back_nothing_is_begun(bench:
     folder.mkdir(parents=True)
     workstation.observe(load_catalogue(None))
     try:
-        workstation.capture(folder)
+        workstation.capture(folder, ())
     except WorkstationError as error:
         (problem,) = error.problems
         assert problem.params["product"] == "GALSS v3.45 x64"

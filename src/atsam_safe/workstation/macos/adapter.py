@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from atsam_safe.workstation.macos.mac import Mac, Patience
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from atsam_safe.catalogue.model import Catalogue
     from atsam_safe.facts.model import Facts
     from atsam_safe.guard.overwriting import PayloadPaths
-    from atsam_safe.plan.model import Plan, Step
+    from atsam_safe.plan.model import Plan, ScopeEntry, Step
     from atsam_safe.workstation.port import OpenedPackages
 
 
@@ -55,11 +55,11 @@ class MacosWorkstation(Mac):
 
         return apply_step(self, step, staging)
 
-    def capture(self, folder: Path) -> None:
+    def capture(self, folder: Path, scope: Sequence[ScopeEntry]) -> None:
         """Keep running jobs, the trust-settings right and our certificates; ask for an APFS snapshot as a second net."""
         from atsam_safe.workstation.macos.beyond import capture  # noqa: PLC0415 - only changes capture
 
-        capture(self, self._seen, folder)
+        capture(self, self._seen, folder, scope)
 
     def prepare_back(self, folder: Path) -> None:
         """Stop our jobs and programs before their files change under them."""

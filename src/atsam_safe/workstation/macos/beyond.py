@@ -18,15 +18,17 @@ from atsam_safe.workstation.macos import applications, keychain, launchd, people
 from atsam_safe.workstation.macos.domains import domains_of
 from atsam_safe.workstation.macos.keychain import KeptCertificate
 from atsam_safe.workstation.macos.quiet import end_guests, require_quiet
+from atsam_safe.workstation.macos.staging import what_may_change
 from atsam_safe.workstation.macos.steps import stop_processes
 from atsam_safe.workstation.services import label_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from atsam_safe.catalogue.model import Catalogue
     from atsam_safe.facts.model import Facts
+    from atsam_safe.plan.model import ScopeEntry
     from atsam_safe.workstation.macos.mac import Mac
 
 RECORD: Final = "macos.json"
@@ -64,7 +66,7 @@ class KeptSystem(msgspec.Struct, frozen=True, kw_only=True):
     local_snapshot: str | None = None
 
 
-def capture(workstation: Mac, seen: tuple[Facts, Catalogue] | None, folder: Path) -> None:
+def capture(workstation: Mac, seen: tuple[Facts, Catalogue] | None, folder: Path, scope: Sequence[ScopeEntry]) -> None:
     """Write ``macos.json``. Without an observation before (a rollback's own snapshot is taken after one) nothing can be kept."""
     if seen is None:
         raise WorkstationError(Problem(ref="macos.not-observed"))
@@ -73,6 +75,7 @@ def capture(workstation: Mac, seen: tuple[Facts, Catalogue] | None, folder: Path
         if probe.ask(workstation.runner) is None:
             # Whose jobs run cannot be known, so they could not be brought back: nothing is begun.
             raise _problem("macos.cannot-be-asked", command=command)
+    workstation.watched = what_may_change(scope)
     applications.require_changeable(workstation, workstation.watched)  # for a rollback, too, which stages nothing
     right = security.TRUST_RIGHT.ask(workstation.runner)
     ours, names, _roots = keychain.ours_of(catalogue)

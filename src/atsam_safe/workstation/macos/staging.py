@@ -20,10 +20,11 @@ from atsam_safe.workstation.macos import applications, launchd, receipts
 from atsam_safe.workstation.macos.domains import domains_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from atsam_safe.packages.opening import OpenedPackages as ReadPackages
-    from atsam_safe.plan.model import Plan
+    from atsam_safe.plan.model import Plan, ScopeEntry
     from atsam_safe.workstation.macos.mac import Mac
     from atsam_safe.workstation.port import OpenedPackages
 
@@ -49,8 +50,7 @@ def guest_file(staging: Path, path: str) -> Path:
 def stage_plan(workstation: Mac, plan: Plan, packages: OpenedPackages, staging: Path) -> None:
     """Bring everything in; see ``port.Workstation.stage``."""
     _stage_switches(workstation, plan, staging)
-    # Shared folders belong to everybody: that they move says nothing about this installation.
-    workstation.watched = tuple((entry.path, entry.kind) for entry in plan.scope if entry.kind != "shared")
+    workstation.watched = what_may_change(plan.scope)
     applications.require_changeable(workstation, workstation.watched)
     try:
         for step in plan.steps:
@@ -62,6 +62,11 @@ def stage_plan(workstation: Mac, plan: Plan, packages: OpenedPackages, staging: 
                 stage_config(workstation.volume, step, staging)
     except OSError as error:
         raise failure(error, str(staging)) from error
+
+
+def what_may_change(scope: Iterable[ScopeEntry]) -> tuple[tuple[str, str], ...]:
+    """Path and kind of what a run with this scope may change. Shared folders belong to everybody: that they move says nothing about it."""
+    return tuple((entry.path, entry.kind) for entry in scope if entry.kind != "shared")
 
 
 SWITCHES: Final = "switched-off.json"

@@ -9,13 +9,13 @@ import msgspec
 from atsam_safe.workstation.windows.pc import Patience, Pc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from atsam_safe.catalogue.model import Catalogue
     from atsam_safe.facts.model import Facts
     from atsam_safe.guard.overwriting import PayloadPaths
-    from atsam_safe.plan.model import Plan, Step
+    from atsam_safe.plan.model import Plan, ScopeEntry, Step
     from atsam_safe.workstation.port import OpenedPackages
 
 
@@ -51,10 +51,11 @@ class WindowsWorkstation(Pc):
 
     # --- what no file holds ----------------------------------------------------------------------------------------------------------
 
-    def capture(self, folder: Path) -> None:
+    def capture(self, folder: Path, scope: Sequence[ScopeEntry]) -> None:
         """Keep the products' packages, their registry keys and the services' states."""
         from atsam_safe.workstation.windows.beyond import capture  # noqa: PLC0415 - only changes capture
 
+        del scope  # what is kept here has no paths
         capture(self, self._seen, folder)
 
     def prepare_back(self, folder: Path) -> None:
