@@ -126,7 +126,7 @@ class Changing:
                 params = {"run": problem.params["run"], "count": str(len(shown)), "paths": ", ".join(shown[:10])}
                 raise RefusedError(Problem(ref="state.changed-since-interrupted", params=params, evidence={"paths": shown[:100]}))
             load_for_change(self.workstation)
-            self.session.notify(self.session.say(N_("An earlier run was interrupted: it is brought to its end first.")))
+            self.session.notify(self.session.say(N_("An earlier run was interrupted: it is dealt with first.")))
             with self.progress() as progress:
                 recovered = recover(state, self.workstation.volume, system=self.workstation, progress=progress)
         if recovered.exit_code == 0:

@@ -30,7 +30,7 @@ class Session:
         self.language = language
         # Known as soon as a catalogue is loaded, so that even a refusal or a crash after that names the one that decided.
         self.catalogue: CatalogueOrigin | None = None
-        # The interrupted run that was brought to its end before the command's own work: told whatever becomes of the command.
+        # The interrupted run that was dealt with before the command's own work: told whatever becomes of the command.
         self.recovered: dict[str, Any] | None = None
         self.recovery_notices: tuple[Problem, ...] = ()
 

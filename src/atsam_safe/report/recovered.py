@@ -1,4 +1,4 @@
-"""What a command says of the interrupted run that it brought to its end before its own work: then « nothing was touched » is not true.
+"""What a command says of the interrupted run that it dealt with before its own work: then « nothing was touched » is not true.
 
 The answer carries it as ``data.recovered``, whatever became of the command afterwards.
 """
@@ -52,7 +52,7 @@ def recovered_blocks(result: CommandResult, language: Language) -> list[Block]:
     """First of all what was done to the workstation before the command's own work."""
     if not is_brought_back(result):
         return []
-    text = N_("An interrupted run was brought to its end: the workstation is back as it was before that run (snapshot {snapshot}).")
+    text = N_("An interrupted run was undone: the workstation is back as it was before that run (snapshot {snapshot}).")
     recovered = result.data[KEY]
     blocks: list[Block] = [Verdict(phrase(text, language, snapshot=recovered["snapshot"]), "warning")]
     if recovered.get("found"):

@@ -1,4 +1,4 @@
-"""A command that first brought an interrupted run to its end says so in every answer: « nothing was touched » would not be true."""
+"""A command that first dealt with an interrupted run says so in every answer: « nothing was touched » would not be true."""
 
 from __future__ import annotations
 
@@ -57,15 +57,13 @@ def test_every_answer_after_a_recovery_tells_of_it(cut_off: Stage, answer: str, 
     told = cut_off.run("--lang", "en", *cut_off.on, *command)
     assert told.code == code
     first = " ".join(told.out.partition("\n\n")[2].split())  # after the warning about the catalogue
-    assert first.startswith(
-        "An interrupted run was brought to its end: the workstation is back as it was before that run (snapshot 000001-"
-    )
+    assert first.startswith("An interrupted run was undone: the workstation is back as it was before that run (snapshot 000001-")
     assert "Nothing was touched" not in told.out
     if code in {10, 12}:
         assert "nothing else was touched" in told.out
     again = cut_off.run("--lang", "en", *cut_off.on, *command)
     assert again.code == code
-    assert "brought to its end" not in again.out
+    assert "An interrupted run was undone" not in again.out
 
 
 def test_what_others_have_put_into_a_folder_of_the_interrupted_run_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,12 @@ def test_one_thing_has_one_name() -> None:
     assert {message: text for message, text in french().items() if others.search(text)} == {}
 
 
+def test_a_command_that_is_to_be_pasted_stands_last() -> None:
+    """What follows it would be pasted with it."""
+    both = (*french().items(), *((message, message) for message in french()))
+    assert [text for _message, text in both if "{by_hand}" in text and not text.endswith(": {by_hand}")] == []
+
+
 def references() -> list[Reference]:
     return list(all_references().values())
 

@@ -63,8 +63,8 @@ REFERENCES: Final = (
             "Nobody can tell what that run came to, so nothing is guessed. The snapshot of the state before ({snapshot}) lies in {place}."
         ),
         next=N_(
-            "Have the workstation looked at before anything else. The state before can be brought back with: {by_hand} "
-            "Then run “atsam-safe recover”."
+            "Have the workstation looked at before anything else. Bring the state before back, then run “atsam-safe recover”. "
+            "The command that brings it back: {by_hand}"
         ),
     ),
     Reference(
