@@ -2,7 +2,7 @@
 
 Order of every changing command (the reasons are in ``docs/internals/transaction.md``):
 
-1. an interrupted run is recovered first, or with ``--no-recover`` the command ends 22;
+1. an interrupted run is recovered first, or the command ends 22: with ``--no-recover``, and where files were changed since;
 2. look and decide, without a trace on the workstation: a refusal leaves not even an empty state folder behind;
 3. show the plan and ask;
 4. take the lock, look and decide *again* under it, and refuse when the answer is no longer the one that was accepted;
@@ -29,6 +29,7 @@ from atsam_safe.transaction.executor import interrupted, recover
 from atsam_safe.transaction.found import changed_since
 from atsam_safe.transaction.lock import RunLock
 from atsam_safe.transaction.model import RunOptions
+from atsam_safe.transaction.passing import passing_files
 from atsam_safe.volume.errors import printable
 from atsam_safe.volume.state_place import default_state_path
 from atsam_safe.words.model import InterruptedRunError, PrivilegesError, Problem, RefusedError, UsageError
@@ -120,11 +121,11 @@ class Changing:
                 return None
             if self.session.options.no_recover:
                 raise InterruptedRunError(problem)
-            late = changed_since(state, self.workstation.volume)
+            late = changed_since(state, self.workstation.volume, passing_files(self.catalogue))
             if late:
                 shown = [printable(path) for path in late]
                 params = {"run": problem.params["run"], "count": str(len(shown)), "paths": ", ".join(shown[:10])}
-                raise RefusedError(Problem(ref="state.changed-since-interrupted", params=params, evidence={"paths": shown[:100]}))
+                raise InterruptedRunError(Problem(ref="state.changed-since-interrupted", params=params, evidence={"paths": shown[:100]}))
             load_for_change(self.workstation)
             self.session.notify(self.session.say(N_("An earlier run was interrupted: it is dealt with first.")))
             with self.progress() as progress:

@@ -46,7 +46,10 @@ EXIT_CODES: Final[dict[int, tuple[Status, str]]] = {
     BUSY: ("busy", "another run holds the lock; nothing was touched"),
     ROLLED_BACK: ("rolled-back", "failed and rolled back; the workstation is proven to be as before"),
     BROKEN: ("broken", "failed and **not** completely rolled back; the snapshot's place and the next step are printed"),
-    INTERRUPTED_RUN: ("refused", "an interrupted run was found and must be recovered first (only with `--no-recover`)"),
+    INTERRUPTED_RUN: (
+        "refused",
+        "an interrupted run was found and must be recovered first (with `--no-recover`, or because files were changed since)",
+    ),
     RESTART_NEEDED: ("restart-needed", "done; a restart is needed"),
     RESTART_NEEDED_MSI: ("restart-needed", "the same with `--msi-exit-codes`"),
 }

@@ -22,6 +22,8 @@ from atsam_safe.volume import primitives
 from atsam_safe.words.model import AtsamSafeError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from atsam_safe.snapshot.model import Manifest
     from atsam_safe.snapshot.state import StateFolder
     from atsam_safe.transaction.run import Run
@@ -85,8 +87,11 @@ def _create(run: Run, manifest: Manifest) -> str:
     raise AssertionError
 
 
-def changed_since(state: StateFolder, volume: Volume) -> tuple[str, ...]:
-    """Files that going back would take and that changed long after the interrupted run's last record: not by that run."""
+def changed_since(state: StateFolder, volume: Volume, is_passing: Callable[[str], bool]) -> tuple[str, ...]:
+    """Files that going back would take and that changed long after the interrupted run's last record: not by that run.
+
+    ``is_passing``: those that change by themselves, which nobody has repaired.
+    """
     with contextlib.suppress(AtsamSafeError):
         reading = read_journal(state)
         decision = decide(None if reading is None else reading.records)
@@ -98,7 +103,7 @@ def changed_since(state: StateFolder, volume: Volume) -> tuple[str, ...]:
             return ()
         limit = int((reading.records[-1].at + SLACK_SECONDS) * SECOND)
         entries = list_scope(volume, manifest.scope)
-        late = {path: entry for path, entry in entries.items() if entry is not None and _changed(entry) > limit}
+        late = {path: entry for path, entry in entries.items() if entry is not None and _changed(entry) > limit and not is_passing(path)}
         wanted = {item.path: digest_of([item]) for item in manifest.paths}
         return tuple(now.path for now in read_states(volume, dict(late)) if digest_of([now]) != wanted.get(now.path))
     return ()

@@ -105,7 +105,7 @@ class BusyError(AtsamSafeError):
 
 
 class InterruptedRunError(AtsamSafeError):
-    """An interrupted run must be recovered first (exit 22, only with --no-recover)."""
+    """An interrupted run must be recovered first (exit 22)."""
 
     exit_code = 22
 

@@ -88,7 +88,7 @@ def test_a_repair_since_the_interruption_is_not_undone_by_a_command_that_is_abou
     monkeypatch.setattr("atsam_safe.transaction.found.SLACK_SECONDS", -3600)
     for command in (("install", cut_off.package("ATSAM-4.41.pkg")), ("uninstall", "--all"), ("rollback",)):
         answer = cut_off.run("--json", *cut_off.on, "--yes", *command)
-        assert answer.code == 10
+        assert answer.code == 22
         (error,) = answer.json["errors"]
         assert error["ref"] == "state.changed-since-interrupted"
         assert "/Library/Preferences/galss.ini" in error["evidence"]["paths"]
@@ -101,3 +101,23 @@ def test_a_repair_since_the_interruption_is_not_undone_by_a_command_that_is_abou
     assert cut_off.run(*cut_off.on, "--yes", "rollback", found).code == 0
     assert ini.read_bytes() == repaired
     assert "found when an interrupted run was undone" in cut_off.run("--lang", "en", *cut_off.on, "snapshots", "list").out
+
+
+WRITTEN_BY_ITSELF = (
+    "Library/Receipts/InstallHistory.plist",
+    "Library/Caches/santesocial/CPS/1a2b3c",
+    "Library/Logs/santesocial/galss/pcsc.log",
+)
+
+
+def test_what_changes_by_itself_is_nobody_s_repair(cut_off: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few hours later every command was refused: macOS had noted an update, and cards had been used."""
+    for path in WRITTEN_BY_ITSELF:
+        file = cut_off.folder / "poste" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("ab") as stream:
+            stream.write(b"written since")
+    monkeypatch.setattr("atsam_safe.transaction.found.SLACK_SECONDS", 0)
+    answer = cut_off.run("--json", *cut_off.on, "--yes", "rollback", UNKNOWN)
+    assert [error["ref"] for error in answer.json["errors"]] == ["snapshot.unknown"]
+    assert answer.json["data"]["recovered"]["transaction"]["outcome"] == "rolled-back"

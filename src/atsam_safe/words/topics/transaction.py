@@ -75,6 +75,7 @@ REFERENCES: Final = (
             "Look at these files. “atsam-safe recover” keeps the present state as a snapshot and brings the state before the run back; "
             "then start again."
         ),
+        exit_code=22,
     ),
     Reference(
         ref="transaction.found-not-kept",
