@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import shutil
 from pathlib import Path
@@ -27,7 +26,6 @@ from atsam_safe.workstation.windows.products import read_products
 from atsam_safe.workstation.windows.runner import clean_environment
 from atsam_safe.workstation.windows.staging import package_name
 from atsam_safe.workstation.windows.steps import apply_step, install_package
-from lab.windows import installers
 from lab.windows.fake import FakeRunner, FakeWindows
 
 if TYPE_CHECKING:
@@ -458,38 +456,3 @@ def test_a_program_that_ran_before_and_does_not_run_after_the_way_back_is_told(b
     beyond.bring_back(workstation, folder)
     assert [(note.ref, note.params["program"]) for note in workstation.notes] == [("windows.program-not-running", one) for one in told]
     assert workstation.restart_needed is bool(told)
-
-
-@pytest.mark.needs("installer tools")
-@pytest.mark.parametrize(
-    ("statement", "ref"),
-    [
-        ("", None),
-        ("UPDATE `Media` SET `Cabinet`='data1.cab'", "windows.cached-package-not-whole"),
-        ("UPDATE `File` SET `Attributes`=8192 WHERE `File`='F1'", "windows.cached-package-not-whole"),
-        ("damaged", "windows.no-cached-package"),
-    ],
-)
-def test_without_a_package_that_can_put_the_product_back_nothing_is_begun(bench: Bench, statement: str, ref: str | None) -> None:
-    """What still lies beside the package it came from does not help: a copy is installed from another folder."""
-    source = bench.state / "source"
-    source.mkdir()
-    changes = (statement,) if statement.startswith("UPDATE") else ()
-    cached = installers.build(dataclasses.replace(installers.galss(), statements=changes), source / "galss.msi")
-    (source / "data1.cab").write_bytes(b"the archive")
-    if statement == "damaged":
-        cached.write_bytes(b"no package")
-    bench.windows.details[CODE] |= {"LocalPackage": str(cached), "InstallSource": f"{source}/"}
-    workstation = bench.workstation(FakeRunner())
-    folder = bench.state / "snapshots/1/system"
-    folder.mkdir(parents=True)
-    workstation.observe(load_catalogue(None))
-    try:
-        workstation.capture(folder, ())
-    except WorkstationError as error:
-        (problem,) = error.problems
-        assert problem.params["product"] == "GALSS v3.45 x64"
-        assert problem.ref == ref
-    else:
-        assert ref is None
-        assert [one.package for one in beyond.read_kept(folder).products] == [f"package-{CODE}.msi"]

@@ -176,6 +176,16 @@ REFERENCES: Final = (
         exit_code=20,
     ),
     Reference(
+        ref="windows.no-cached-package.unreadable",
+        what=N_("The package that Windows keeps of {product} could not be read ({reason})."),
+        why=N_("Whether it could put the product back is not known, so nothing is begun."),
+        next=N_(
+            "Install the same version of {product} once more with its own package, then run the command again; "
+            "if the same is said then, send this answer to your support."
+        ),
+        exit_code=20,
+    ),
+    Reference(
         ref="windows.cached-package-not-whole",
         what=N_("The package that Windows keeps of {product} is not whole: it needs files from elsewhere ({files})."),
         why=N_("With that package the product could not be put back, so nothing is begun."),

@@ -21,7 +21,7 @@ from atsam_safe.catalogue.windows_paths import expand
 from atsam_safe.verify.products import component_products, resident_programs, version_rank
 from atsam_safe.volume import windows_names
 from atsam_safe.volume.aside import ASIDE
-from atsam_safe.volume.errors import failure
+from atsam_safe.volume.errors import failure, problem_of
 from atsam_safe.words.model import Problem, WorkstationError
 from atsam_safe.workstation.windows.native import Start, View
 from atsam_safe.workstation.windows.pending import keep_from_undoing, waiting
@@ -179,8 +179,15 @@ def _keep_product(pc: Pc, component: Component, product: InstalledProduct, folde
         shutil.copyfile(cached, folder / name)
         digest = digest_of(folder / name)
         beside = needed_beside(folder / name)
-    except (OSError, PackageError) as error:
+    except FileNotFoundError as error:
         raise _failed("windows.no-cached-package", product=product.name) from error
+    except PackageError as error:
+        raise _unread(product.name, cached, error.params["reason"], error.ref) from error
+    except OSError as error:
+        why = problem_of(error, cached)
+        if why.ref == "volume.no-space":
+            raise failure(error, str(folder / name)) from error  # ours, not Windows's: there is no room for the copy
+        raise _unread(product.name, cached, why.ref, why.ref) from error
     if beside:
         raise _failed("windows.cached-package-not-whole", product=product.name, files=", ".join(beside))
     return KeptProduct(
@@ -192,6 +199,13 @@ def _keep_product(pc: Pc, component: Component, product: InstalledProduct, folde
         original=package_name(product.package_name or f"{product.name}.msi"),
         sha256=digest,
     )
+
+
+def _unread(product: str, path: str, reason: str, fault: str) -> WorkstationError:
+    """It is there, so Windows has not lost it; what our reader could not do, it says."""
+    params = {"product": product, "reason": reason}
+    problem = Problem(ref="windows.no-cached-package", params=params, evidence={**params, "path": path, "fault": fault})
+    return WorkstationError(msgspec.structs.replace(problem, told="windows.no-cached-package.unreadable"))
 
 
 def _keys_of(catalogue: Catalogue) -> list[tuple[RegistryRule, View]]:
