@@ -15,8 +15,8 @@ from atsam_safe.verify.bundles import best_fit, os_family_text, strength
 from atsam_safe.verify.dependents import recognise_dependents
 from atsam_safe.verify.examine import Examination
 from atsam_safe.verify.model import Assessment, ComponentState, Finding
-from atsam_safe.verify.products import version_rank
-from atsam_safe.verify.witnesses import View
+from atsam_safe.verify.products import by_width, is_wide, version_rank
+from atsam_safe.verify.witnesses import View, release_of
 
 if TYPE_CHECKING:
     from atsam_safe.catalogue.model import Catalogue, Component
@@ -83,27 +83,49 @@ def component_findings(examination: Examination) -> list[Finding]:
     elif examination.release is None and component.core:
         findings.append(_finding("component.unknown-release", component, blocking=False, version=examination.version))
     findings += _service_findings(examination)
+    findings += _width_findings(examination)
     findings += _several_findings(examination)
     return findings
 
 
 def _several_findings(examination: Examination) -> list[Finding]:
-    """Releases that are only still registered beside the one that serves: told, and no fault."""
+    """Releases that are only still registered beside the one of their width that serves: told, and no fault."""
     component = examination.component
-    others = [product for product in examination.products if product not in examination.serving]
-    if not others:
+    findings: list[Finding] = []
+    for group in by_width(component, examination.products):
+        serving = next((product.version for product in group if product in examination.serving), None)
+        others = [product for product in group if product not in examination.serving]
+        listed = [{"code": product.code, "version": product.version} for product in others]
+        versions = sorted({product.version or "?" for product in others}, key=lambda version: (version_rank(version), version))
+        if others:
+            findings.append(
+                Finding(
+                    ref="component.several-products",
+                    severity="notice" if component.core else "info",
+                    component=component.id,
+                    params={"component": component.name, "version": serving or "?", "others": ", ".join(versions)},
+                    evidence={"component": component.id, "version": serving, "others": listed},
+                )
+            )
+    return findings
+
+
+def _width_findings(examination: Examination) -> list[Finding]:
+    """Two releases that both serve, one of 64 bits and one of 32: both are named, and the one by which no set is judged is judged too."""
+    component = examination.component
+    others = [product for product in examination.serving if product not in examination.speaking]
+    versions = {is_wide(component, product): product.version or "?" for product in examination.serving}
+    if not others or len(versions) == 1 or examination.version is None:
         return []
-    listed = [{"code": product.code, "version": product.version} for product in others]
-    versions = sorted({product.version or "?" for product in others}, key=lambda version: (version_rank(version), version))
-    return [
-        Finding(
-            ref="component.several-products",
-            severity="notice" if component.core else "info",
-            component=component.id,
-            params={"component": component.name, "version": examination.version or "?", "others": ", ".join(versions)},
-            evidence={"component": component.id, "version": examination.version, "others": listed},
-        )
-    ]
+    params = {"wide": versions[True], "narrow": versions[False], "version": examination.version}
+    findings = [_finding("component.both-widths", component, blocking=False, **params)]
+    family = examination.view.facts.os.family
+    unknown = [one.version for one in others if one.version is not None and release_of(component, one.version, family) is None]
+    if component.core:
+        findings += [
+            _finding("component.unknown-release", component, blocking=False, version=version) for version in dict.fromkeys(unknown)
+        ]
+    return findings
 
 
 def _service_findings(examination: Examination) -> list[Finding]:

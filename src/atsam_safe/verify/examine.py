@@ -9,7 +9,7 @@ from atsam_safe.catalogue.effects import effect_possible
 from atsam_safe.catalogue.patterns import has_wildcard, is_below, matches, matches_below
 from atsam_safe.catalogue.windows_paths import key as windows_key
 from atsam_safe.verify.model import ComponentState, State, Witness
-from atsam_safe.verify.products import component_products, product_witnesses, serving_products, windows_files
+from atsam_safe.verify.products import component_products, product_witnesses, serving_products, speaking_products, windows_files
 from atsam_safe.verify.witnesses import (
     Reading,
     View,
@@ -50,8 +50,13 @@ class Examination:
 
     @cached_property
     def serving(self) -> tuple[InstalledProduct, ...]:
-        """The products of the release that serves: only these are witnesses."""
+        """The products of the release that serves, in each width."""
         return serving_products(self.component, self.view.facts, self.products)
+
+    @cached_property
+    def speaking(self) -> list[InstalledProduct]:
+        """The products by which the component is judged: only these are witnesses of its version."""
+        return speaking_products(self.component, self.catalogue, self.view.facts.os.family, self.serving)
 
     def rule_for(self, path: str) -> PathRule | None:
         """The most precise path rule of the component that covers ``path``."""
@@ -133,7 +138,7 @@ class Examination:
     def declared(self) -> tuple[Witness, ...]:
         """Component-level witnesses; orphan receipts are no witnesses."""
         receipts = tuple(receipt for receipt in self.receipts if receipt.identifier not in self.orphans)
-        products = product_witnesses(self.component, self.view.facts, self.serving)
+        products = product_witnesses(self.component, self.view.facts, self.speaking)
         return (*component_witnesses(self.component, self.view, receipts), *products)
 
     @cached_property

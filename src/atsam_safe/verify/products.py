@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from atsam_safe.catalogue.product_codes import normal, product_named
 from atsam_safe.catalogue.windows_paths import expand, is_program, key
+from atsam_safe.verify.bundles import bundles_with
 from atsam_safe.verify.model import Witness
 from atsam_safe.versions import ComponentVersion, VersionError
 
@@ -14,7 +15,7 @@ _PROGRAMS = frozenset({"program", "library"})
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atsam_safe.catalogue.model import Component
+    from atsam_safe.catalogue.model import Catalogue, Component
     from atsam_safe.facts.model import Facts, InstalledProduct, RegistryFact
 
 
@@ -52,13 +53,46 @@ def version_rank(text: str | None) -> tuple[int, ...]:
     return () if version is None else version.key
 
 
+def by_width(component: Component, products: Iterable[InstalledProduct]) -> tuple[tuple[InstalledProduct, ...], ...]:
+    """The products as they stand side by side: those of 64 bits and those of 32, for a component that the catalogue has in both.
+
+    There a release takes the place of an older one of its own width alone.
+    """
+    there = tuple(products)
+    if not {"x86", "x64"} <= {rule.architecture for rule in component.products}:
+        return (there,) if there else ()
+    groups = (tuple(one for one in there if is_wide(component, one) is wide) for wide in (True, False))
+    return tuple(group for group in groups if group)
+
+
 def serving_products(component: Component, facts: Facts, products: Iterable[InstalledProduct]) -> tuple[InstalledProduct, ...]:
-    """Of all releases of a component that are registered the one that serves, in every width it is there.
+    """Of all releases of a component that are registered the one that serves, in each width of a component that can stand twice.
 
     Older releases stay registered on many workstations where everything works. The one whose code stands in the component's own key wrote
     it last; without such a key the newest serves, because an older one is not installed over it.
     """
-    there = tuple(products)
+    return tuple(one for group in by_width(component, products) for one in _serving(component, facts, group))
+
+
+def speaking_products(
+    component: Component, catalogue: Catalogue, family: str, serving: Iterable[InstalledProduct]
+) -> list[InstalledProduct]:
+    """Of those that serve the ones a set is judged by: where two widths differ, the release that a listed set has, else the newest.
+
+    The other components are not asked: a change of theirs must not change what is said of this one.
+    """
+
+    def rank(product: InstalledProduct) -> tuple[bool, tuple[int, ...]]:
+        version = _version(product.version)
+        bundles = () if version is None else bundles_with(catalogue, component.id, version.text, family)
+        return any(bundle.complete for bundle in bundles), version_rank(product.version)
+
+    there = list(serving)
+    best = max(map(rank, there), default=None)
+    return [one for one in there if rank(one) == best]
+
+
+def _serving(component: Component, facts: Facts, there: tuple[InstalledProduct, ...]) -> tuple[InstalledProduct, ...]:
     codes = {normal(fact.values.get("productcode", "")) for fact in _identities(component, facts)}
     newest = max((version_rank(one.version) for one in [one for one in there if normal(one.code) in codes] or there), default=())
     return tuple(one for one in there if version_rank(one.version) == newest)

@@ -66,8 +66,18 @@ REFERENCES: Final = (
     Reference(
         ref="component.several-products",
         what=N_("{component}: several releases are registered. {version} is the one that serves; besides it: {others}."),
-        why=N_("Other software brought them. An older release that stayed registered does no harm, and that software may still need it."),
+        why=N_(
+            "Other software may have brought them. An older release that stayed registered does no harm, and that software may still "
+            "need it."
+        ),
         next=N_("Nothing to do."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="component.both-widths",
+        what=N_("{component}: two releases serve, {wide} in 64 bits and {narrow} in 32 bits. The set is judged by {version}."),
+        why=N_("Each of the two may be used by other software; neither takes the place of the other."),
+        next=N_("Nothing to do as long as all the software that reads cards works."),
         exit_code=11,
     ),
     Reference(
