@@ -26,7 +26,9 @@ HEADLINES: Final = {
     13: N_("Then the rights of an administrator were missing: nothing else was touched."),
     14: N_("Then another run was found under way: nothing else was touched."),
 }
-FOUND_KEPT: Final = N_("What was found before that is kept in the snapshot {snapshot}: it can be gone back to as to any other.")
+FOUND_KEPT: Final = N_(
+    "The files that were found before that are kept in the snapshot {snapshot}: “atsam-safe rollback {snapshot}” brings these files back."
+)
 NOTHING_ELSE: Final = N_("Apart from that there was nothing to do.")
 
 

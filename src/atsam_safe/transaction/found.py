@@ -1,6 +1,6 @@
 """What a recovery finds: the work of whoever repaired the workstation since the run was cut off is kept, and asked about, before it goes.
 
-- The state that is found is kept as a snapshot of the interrupted run with the reason ``recover``; ``latest`` never names it.
+- The files that are found are kept as a snapshot of the interrupted run with the reason ``recover``; ``latest`` never names it.
 - Keeping it MUST NOT stand in the way of going back, nor take the room that the way back needs: what cannot be kept is told.
 - Only ``recover`` itself goes back over changes that are plainly nobody's of ours; every other command refuses and names them.
 """
@@ -8,10 +8,10 @@
 from __future__ import annotations
 
 import contextlib
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.snapshot.manifest import FOUND, ManifestError
+from atsam_safe.snapshot import beyond
+from atsam_safe.snapshot.manifest import FOUND, ManifestError, origin
 from atsam_safe.snapshot.scope import SECOND, digest_of, list_scope, read_states, scope_digest
 from atsam_safe.snapshot.store import SnapshotStore
 from atsam_safe.transaction.journal import read_journal
@@ -38,7 +38,7 @@ KEPT_PER_RUN: Final = 8
 
 
 def keep_found(run: Run) -> None:
-    """Keep the present state of what is about to be brought back, unless it is kept already. Never raises: the way back goes first."""
+    """Keep the present files of what is about to be brought back, unless it is kept already. Never raises: the way back goes first."""
     try:
         manifest = run.store.manifest(run.snapshot or "")
         present = scope_digest(run.volume, manifest.scope, progress=run.progress)
@@ -67,24 +67,14 @@ def _require_room(run: Run, manifest: Manifest) -> None:
 
 
 def _create(run: Run, manifest: Manifest) -> str:
-    """With what no file holds if it can be asked for, otherwise without: the files are what nobody could bring back."""
-    captures = (None,) if run.system is None else (partial(run.system.capture, scope=manifest.scope), None)
-    for capture in captures:
-        try:
-            return run.store.create(
-                run.volume,
-                manifest.scope,
-                label=LABEL,
-                run_id=run.id,
-                reason=FOUND,
-                progress=run.progress,
-                capture=capture,
-                pointed=False,
-            ).id
-        except Exception:
-            if capture is None:
-                raise
-    raise AssertionError
+    """Files alone: what no file holds could only be kept of an observed workstation, and none is observed before it is brought back."""
+    return run.store.create(run.volume, manifest.scope, label=LABEL, run_id=run.id, reason=FOUND, progress=run.progress, pointed=False).id
+
+
+def holds_files_only(state: StateFolder, snapshot: str) -> bool:
+    """True for what a recovery found and kept: going back to it brings files back, and nothing else."""
+    run = origin(state, snapshot)
+    return run is not None and run[1] == FOUND and beyond.sealed(state, snapshot) is None
 
 
 def changed_since(state: StateFolder, volume: Volume, is_passing: Callable[[str], bool]) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from atsam_safe.cli.changing import Changing
 from atsam_safe.guard import RunState, check_rollback
 from atsam_safe.report.blocks import Heading, Line
@@ -13,6 +15,7 @@ from atsam_safe.report.transactions import untouched_value
 from atsam_safe.report.views.common import moment
 from atsam_safe.snapshot.store import SnapshotStore
 from atsam_safe.transaction.executor import rollback
+from atsam_safe.transaction.found import holds_files_only
 from atsam_safe.transaction.target import default_target, target_of
 from atsam_safe.words.model import Problem, RefusedError
 from atsam_safe.words.reference import N_
@@ -37,6 +40,7 @@ def run(session: Session, *, snapshot: str | None) -> CommandResult:
             raise RefusedError(Problem(ref="snapshot.none"))
         target = store.show(wanted)
         later = target_of(store, changing.workstation.volume, wanted).later
+        files_only = changing.workstation.adapter != "offline" and holds_files_only(found, wanted)
     decision = check_rollback(changing.observe(), changing.catalogue, accepted=frozenset(session.options.accept), run=RunState())
     if not decision.accepted:
         return CommandResult(
@@ -72,6 +76,9 @@ def run(session: Session, *, snapshot: str | None) -> CommandResult:
             lock=lock,
             progress=progress,
         )
+    if files_only and result.outcome == "committed":
+        problem = Problem(ref="snapshot.files-only", params={"snapshot": target.id}, evidence={"snapshot": target.id})
+        result = msgspec.structs.replace(result, notices=(*result.notices, problem))
     data: dict[str, object] = {"restored": target.id}
     if result.outcome == "nothing-to-do":
         data["nothing_to_do"] = True

@@ -138,6 +138,14 @@ REFERENCES: Final = (
         next=N_("Run “atsam-safe status” and “atsam-safe verify”: they tell what is installed now."),
     ),
     Reference(
+        ref="snapshot.files-only",
+        what=N_(
+            "The snapshot {snapshot} holds files only: what is installed, running or registered in the system beside them was not touched."
+        ),
+        why=N_("It is what a recovery found, and only its files could be kept."),
+        next=N_("Run “atsam-safe status” and “atsam-safe verify”: they tell what is installed now."),
+    ),
+    Reference(
         ref="snapshot.folder-kept",
         what=N_("What others have put into folders that were not there before stays, and so do the folders (paths: {count}): {paths}."),
         why=N_("What others put there is never removed. All that belongs to the components is as before."),

@@ -72,14 +72,13 @@ REFERENCES: Final = (
         what=N_("An earlier run ({run}) did not end, and files were changed long after it (files: {count}): {paths}."),
         why=N_("Undoing that run would replace them as well: somebody may have repaired the workstation since. Nothing was touched."),
         next=N_(
-            "Look at these files. “atsam-safe recover” keeps the present state as a snapshot and brings the state before the run back; "
-            "then start again."
+            "Look at these files. “atsam-safe recover” keeps them as a snapshot and brings the state before the run back; then start again."
         ),
         exit_code=22,
     ),
     Reference(
         ref="transaction.found-not-kept",
-        what=N_("The state that was found before the interrupted run was undone could not be kept ({reason})."),
+        what=N_("The files that were found before the interrupted run was undone could not be kept ({reason})."),
         why=N_("The way back goes first. What somebody changed since the interruption, in the files of that run, is gone."),
         next=N_("Put the latest repairs and settings in again, if there were any."),
         exit_code=11,
