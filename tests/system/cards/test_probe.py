@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -108,9 +109,14 @@ def test_a_process_that_left_the_session_holds_nothing_up(build: Callable[..., P
     module = build("LEAVES_THE_SESSION")
     before = held()
     result = probe(str(module))
-    assert processes_of(module), "it ended too early for the test to show anything"
-    assert result.status == "ok"
-    assert held() == before
+    left = processes_of(module)
+    try:
+        assert left, "it ended too early for the test to show anything"
+        assert result.status == "ok"
+        assert held() == before
+    finally:
+        for number in left:
+            os.kill(number, signal.SIGKILL)
 
 
 def test_no_descriptor_and_no_thread_is_left_in_the_program(build: Callable[..., Path]) -> None:

@@ -69,10 +69,11 @@ static CK_RV start(void *arguments) {
     if (child) for (;;) pause();
 #endif
 #ifdef LEAVES_THE_SESSION
-    /* What a module does that starts a server of its own: it leaves the session and keeps every descriptor. It ends by itself. */
+    /* What a module does that starts a server of its own: it leaves the session and keeps every descriptor. It ends by itself, long after the
+     * slowest machine has had the answer. */
     if (fork() == 0) {
         setsid();
-        sleep(3);
+        sleep(60);
         _exit(0);
     }
 #endif
