@@ -12,13 +12,14 @@ place; running it again is harmless. ASCII alone, unless a path is not.
 
 from __future__ import annotations
 
+import ntpath
 import re
 import shlex
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import printable
-from atsam_safe.volume.state_place import WINDOWS_PLACE
+from atsam_safe.volume.state_place import RESERVE, RESERVE_BESIDE, WINDOWS_PLACE
 from atsam_safe.volume.windows_names import KEYS, NEWER, PRODUCTS, SERVICES, STRANGERS, unusable
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from atsam_safe.snapshot.model import Manifest, PathState
 
 NAME: Final = "restore.cmd"
+_PLACE: Final = WINDOWS_PLACE.replace("/", "\\")
 _LETTERS: Final = re.compile(r"[RHS]*\Z")
 
 _HEAD: Final = r"""@echo off
@@ -79,6 +81,22 @@ if defined bad goto damaged
 :verified
 echo La sauvegarde est intacte. / The snapshot is whole.
 if defined only exit /b 0
+rem the room that a killed run of the program kept for the way back, before anything is written
+set "p=%state%\@RUN@"
+call :way
+if errorlevel 1 goto beside
+set "p=%state%\@RESERVE@"
+call :spare
+:beside
+set "p=%root%\@ABOVE@"
+call :way
+if errorlevel 1 goto probe
+set "p=%root%\@PLACE@"
+call :way
+if errorlevel 1 goto probe
+set "p=%root%\@PLACE@\@BESIDE@"
+call :spare
+:probe
 copy /y nul "%root%\Windows\atsam-safe-probe.tmp" >nul 2>&1
 if not exist "%root%\Windows\atsam-safe-probe.tmp" goto rights
 del /f /q "%root%\Windows\atsam-safe-probe.tmp"
@@ -133,6 +151,14 @@ rem a folder on the way that is a link leads elsewhere
 call :look
 if not defined a exit /b 0
 if not "%a:l=%"=="%a%" exit /b 1
+exit /b 0
+
+:spare
+rem a file alone: of a folder, del would take all that is in it
+call :look
+if not defined a exit /b 0
+if /i "%a:~0,1%"=="d" exit /b 0
+del /f /q "%p%" >nul 2>&1
 exit /b 0
 
 :there
@@ -299,7 +325,7 @@ def render(manifest: Manifest) -> bytes:
     ancestors = [item for item in manifest.ancestors if not unusable(item.path)]
     plain = all(item.path.isascii() for item in (*paths, *ancestors))
     head = _HEAD.replace("@ID@", manifest.id).replace("@CREATED@", manifest.created_at)
-    head = head.replace("@PLACE@", WINDOWS_PLACE.replace("/", "\\"))
+    head = head.replace("@PLACE@", _PLACE)
     lines = head.replace("@CODEPAGE@", "" if plain else '"%SystemRoot%\\System32\\chcp.com" 65001 >nul\n').splitlines()
     lines += _checks(paths, ancestors)
     lines += _listed(_SEALED)
@@ -310,8 +336,10 @@ def render(manifest: Manifest) -> bytes:
 
 
 def _listed(text: str) -> list[str]:
+    reserve = RESERVE.replace("/", "\\")
+    places = (("@PLACE@", _PLACE), ("@ABOVE@", ntpath.dirname(_PLACE)), ("@BESIDE@", RESERVE_BESIDE))
     names = (("@PRODUCTS@", PRODUCTS), ("@STRANGERS@", STRANGERS), ("@NEWER@", NEWER), ("@KEYS@", KEYS), ("@SERVICES@", SERVICES))
-    for mark, name in names:
+    for mark, name in (*names, *places, ("@RESERVE@", reserve), ("@RUN@", ntpath.dirname(reserve))):
         text = text.replace(mark, name)
     return text.splitlines()
 

@@ -17,6 +17,7 @@ _EARLIER: Final = frozenset(
         "bc3f24435cb01472e3dbff7fa528d450ca654053ce5bdecd1d2fa855b47cef53",
         "70a89abc43a99e7c232652e4c3326fb8c8fd53ce1382dc41f4a6f7c6a09cadec",
         "b8167ec679fe02e0082885cd1e6f2c00d2337c8e0406dd960b1bc6e5715e3cec",
+        "3c79e8876bc9acae8c4c4d03ed7fea639b506b68b30a5c04b551e5f51086f17c",
         "8c5410cf1b13287156ff55f828c5ee00dec80df32112b16b8c477d8ec6cd695f",
     }
 )
@@ -87,6 +88,12 @@ if (Test-Path -LiteralPath (Join-Path $system 'SHA256SUMS')) {
 }
 Write-Host 'La sauvegarde est intacte. / The snapshot is whole.'
 if ($Check) { exit 0 }
+# the room that a killed run of the program kept for the way back, before anything is written; never through a link
+foreach ($spare in (Join-Path $state 'run\reserve'), (Join-Path $Root 'ProgramData\atsam-safe\.atsam-safe-0000000000000000.tmp')) {
+    $above = Split-Path -Parent $spare
+    if ((Is-Link $above) -or (Is-Link (Split-Path -Parent $above)) -or -not (Test-Path -LiteralPath $spare -PathType Leaf)) { continue }
+    try { Remove-Item -LiteralPath $spare -Force } catch { Write-Host "Reste / left: $spare" }
+}
 if ($kept) {
     $installer = New-Object -ComObject WindowsInstaller.Installer
     $codes = @($kept.products | ForEach-Object { $_.code })

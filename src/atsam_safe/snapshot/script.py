@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from atsam_safe.snapshot.scope import SECOND, UNTIMED, sort_key
-from atsam_safe.volume.state_place import DEFAULT_PLACE
+from atsam_safe.volume.state_place import DEFAULT_PLACE, RESERVE, RESERVE_BESIDE
 
 if TYPE_CHECKING:
     from atsam_safe.snapshot.model import Manifest, PathState
@@ -142,6 +142,10 @@ sweep_ours() { # what a killed run of the program left beside the paths in scope
   done
   set -f
 }
+give_back() { # the room that a killed run of the program kept for the way back, before anything is written
+  [ -L "$here/../../run" ] || rm -f "$here/../../@RESERVE@" 2>/dev/null || :
+  if real_way "@BESIDE@"; then rm -f "$root/@BESIDE@" 2>/dev/null || :; fi
+}
 temporary() {
   temp=${1%/*}/.atsam-safe-restore-$$.tmp
   rm -f "$temp"
@@ -203,6 +207,7 @@ def _depth(state: PathState) -> int:
 def render_script(manifest: Manifest) -> bytes:
     """The whole script of a manifest, as bytes (names may be no valid UTF-8)."""
     head = HEAD.replace("@ID@", manifest.id).replace("@CREATED@", manifest.created_at).replace("@PLACE@", DEFAULT_PLACE)
+    head = head.replace("@RESERVE@", RESERVE).replace("@BESIDE@", f"{DEFAULT_PLACE[1:]}/{RESERVE_BESIDE}")
     lines = [head, *_verification(manifest), *_removals(manifest), *_contents(manifest), *_folder_metadata(manifest), *_ending()]
     return os.fsencode("\n".join(lines))
 
@@ -220,6 +225,7 @@ def _verification(manifest: Manifest) -> list[str]:
         )
     lines.append('say "La sauvegarde est intacte." "The snapshot is whole."')
     lines.append('[ "$check" = no ] || exit 0')
+    lines.append("give_back")
     return lines
 
 

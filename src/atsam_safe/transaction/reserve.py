@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.volume import primitives
+from atsam_safe.volume import primitives, state_place
 from atsam_safe.volume.state_place import place_inside
 from atsam_safe.words.model import WorkstationError
 
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from atsam_safe.snapshot.state import StateFolder
     from atsam_safe.volume.volume import Volume
 
-RESERVE: Final = "/run/reserve"
+RESERVE: Final = f"/{state_place.RESERVE}"
 # the way back also writes folders, attributes, journal records and one manifest
 RESERVE_SLACK: Final = 8 * 1024 * 1024
 RESERVE_PER_PATH: Final = 8 * 1024
-# named as our temporary files are: whoever begins a state there takes it for a leftover, not for somebody's
-ON_VOLUME: Final = ".atsam-safe-0000000000000000.tmp"
+ON_VOLUME: Final = state_place.RESERVE_BESIDE
 
 
 def allocate_reserve(state: StateFolder, volume: Volume, needed: int) -> None:

@@ -14,6 +14,11 @@ WINDOWS_PLACE: Final = "ProgramData/atsam-safe"
 JOURNAL: Final = "run/journal.log"
 """The journal of the active run, inside the state folder: there from the run's first step to its end."""
 
+RESERVE: Final = "run/reserve"
+"""The room for the way back, inside the state folder. The scripts that do without this program give it back too."""
+RESERVE_BESIDE: Final = ".atsam-safe-0000000000000000.tmp"
+"""The same on the workstation's own disk, beside the mark. Named like our temporary files: whoever begins a state takes it for one."""
+
 
 def place_inside() -> str:
     """The same place as a path inside the volume."""

@@ -11,6 +11,7 @@ import pytest
 from atsam_safe.plan.model import ScopeEntry
 from atsam_safe.snapshot import batch
 from atsam_safe.snapshot.model import PathState
+from atsam_safe.volume.state_place import RESERVE, RESERVE_BESIDE
 from lab.manifests import manifest
 from lab.windows import certutil, installers, wine
 from lab.windows.practice import INI, STATE
@@ -64,12 +65,17 @@ def test_the_script_alone_brings_the_state_before_back(practice: Practice) -> No
     damaged = practice.drive / STATE / "objects" / first[7:-1].replace("\\", "/")
     content = damaged.read_bytes()
     damaged.write_bytes(content + b"?")
+    reserves = (practice.drive / STATE / RESERVE, practice.drive / STATE / RESERVE_BESIDE)
+    for reserve in reserves:
+        reserve.write_bytes(bytes(1000))
     status, said = script(practice)
     assert (status, said.splitlines()[-1]) == (1, "STOP: content missing or damaged in the snapshot, nothing is touched."), said
     assert state_of(practice) == after
+    assert all(reserve.exists() for reserve in reserves)
     damaged.write_bytes(content)
     status, said = script(practice)
     assert (status, said.splitlines()[-1]) == (0, "Termine. / Done."), said
+    assert not any(reserve.exists() for reserve in reserves)
     assert state_of(practice) == before
 
 
@@ -117,18 +123,22 @@ def test_the_script_never_takes_a_folder_in_the_place_of_a_file(practice: Practi
         content.write_bytes(before or b"")
     place = practice.drive / "windows/tool.ini"
     place.mkdir()
+    beside = practice.drive / STATE / RESERVE_BESIDE
+    beside.mkdir()
+    (beside / "data").write_bytes(b"somebody else's")
     (place / "data").write_bytes(b"somebody else's")
     try:
         status, said = run_script(practice, name)
         assert status == (0 if before is None else 1), said
         assert ("folder not empty, left:" in said) is (before is None), said
-        assert (place / "data").read_bytes() == b"somebody else's"
+        assert (place / "data").read_bytes() == (beside / "data").read_bytes() == b"somebody else's"
         (place / "data").unlink()
         status, said = run_script(practice, name)
         assert (status, said.splitlines()[-1]) == (0, "Termine. / Done."), said
         assert not place.exists() if before is None else place.read_bytes() == before
     finally:
         shutil.rmtree(folder)
+        shutil.rmtree(beside)
         if place.is_dir():
             shutil.rmtree(place)
         else:

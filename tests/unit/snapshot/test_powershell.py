@@ -5,6 +5,7 @@ A slip of syntax would only be met on the day it is needed. The same way back is
 
 from __future__ import annotations
 
+import ntpath
 import re
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import tree_sitter_powershell
 from tree_sitter import Language, Parser
 
 from atsam_safe.snapshot import powershell
+from atsam_safe.volume.state_place import RESERVE, RESERVE_BESIDE, WINDOWS_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,3 +108,11 @@ def test_a_product_that_is_refused_stops_nothing_and_is_told_at_the_end() -> Non
     assert products.count("Refuse ") == 3
     last = script[script.rindex("if ($script:refused") :]
     assert last.index("Fail ") < last.index("Termine. / Done.")
+
+
+def test_the_room_of_the_way_back_is_given_back_before_anything_is_written_and_at_the_same_places() -> None:
+    script = powershell.SCRIPT.decode()
+    spared = script[script.index("if ($Check) { exit 0 }") : script.index("if ($kept) {")]
+    assert f"Join-Path $state '{ntpath.normpath(RESERVE)}'" in spared
+    assert f"Join-Path $Root '{ntpath.normpath(WINDOWS_PLACE)}\\{RESERVE_BESIDE}'" in spared
+    assert spared.index("Is-Link") < spared.index("Remove-Item -LiteralPath $spare")
