@@ -135,7 +135,7 @@ def _prepare(run: Run, plan: Plan, workstation: Workstation, packages: OpenedPac
     in_scope = sum(entry.size for entry in entries.values() if entry is not None)
     needed = plan.bytes_to_write + 2 * in_scope + RESERVE_SLACK
     if run.volume.free_space() < needed:
-        raise run.too_little(needed)
+        raise run.too_little(needed, run.volume)
     run.begin(options, len(plan.steps))
     run.make_staging()
     staged = StagedContent(run.state.files, STAGING)

@@ -63,7 +63,7 @@ def _require_room(run: Run, manifest: Manifest) -> None:
     if not run.state.files.exists(RESERVE):
         needed += manifest.bytes + RESERVE_SLACK
     if run.state.files.free_space() < needed:
-        raise run.too_little(needed)
+        raise run.too_little(needed, run.state.files)
 
 
 def _create(run: Run, manifest: Manifest) -> str:

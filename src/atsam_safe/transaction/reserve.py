@@ -11,6 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.volume import primitives, state_place
+from atsam_safe.volume.errors import is_ref
 from atsam_safe.volume.state_place import place_inside
 from atsam_safe.words.model import WorkstationError
 
@@ -25,8 +26,16 @@ RESERVE_PER_PATH: Final = 8 * 1024
 ON_VOLUME: Final = state_place.RESERVE_BESIDE
 
 
+class NoRoomError(WorkstationError):
+    """``volume.no-space``, and of which of the two disks: ``files``."""
+
+    def __init__(self, error: WorkstationError, files: Volume) -> None:
+        super().__init__(*error.problems)
+        self.files = files
+
+
 def allocate_reserve(state: StateFolder, volume: Volume, needed: int) -> None:
-    """Allocate it; what was allocated goes again when there is too little room. Raises ``volume.no-space`` and what else a disk gives."""
+    """Allocate it; what was allocated goes again when there is too little room. Raises ``NoRoomError`` and what else a disk gives."""
     try:
         _allocate(state.files, RESERVE, needed)
         if _lies_on_another_disk(state, volume):
@@ -45,8 +54,13 @@ def remove_reserve(state: StateFolder, volume: Volume) -> None:
 
 
 def _allocate(files: Volume, path: str, needed: int) -> None:
-    with files.create_file(path) as fd:
-        primitives.allocate(fd, needed)
+    try:
+        with files.create_file(path) as fd:
+            primitives.allocate(fd, needed)
+    except WorkstationError as error:
+        if is_ref(error, "volume.no-space"):
+            raise NoRoomError(error, files) from error
+        raise
 
 
 def _lies_on_another_disk(state: StateFolder, volume: Volume) -> bool:

@@ -36,10 +36,11 @@ from atsam_safe.transaction.records import (
     Undone,
     Verified,
 )
-from atsam_safe.transaction.reserve import RESERVE_PER_PATH, RESERVE_SLACK, allocate_reserve, remove_reserve
+from atsam_safe.transaction.reserve import RESERVE_PER_PATH, RESERVE_SLACK, NoRoomError, allocate_reserve, remove_reserve
 from atsam_safe.transaction.signals import EndedBySignal
 from atsam_safe.volume.errors import is_ref, printable, unavailable_problem
 from atsam_safe.volume.model import Metadata
+from atsam_safe.volume.state_place import default_state_path
 from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, WorkstationError
 
 if TYPE_CHECKING:
@@ -205,17 +206,21 @@ class Run:
         needed = size + RESERVE_SLACK + RESERVE_PER_PATH * len(entries)
         try:
             allocate_reserve(self.state, self.volume, needed)
-        except WorkstationError as error:
-            if is_ref(error, "volume.no-space"):
-                raise self.too_little(needed) from error
-            raise
+        except NoRoomError as error:
+            raise self.too_little(needed, error.files) from error
         self.reserved = needed
         self.journal.append(Reserved(bytes=needed))
 
-    def too_little(self, needed: int) -> RefusedError:
-        """The refusal for a disk without room for the way back."""
-        free = self.volume.free_space()
-        return RefusedError(Problem(ref="space.too-little", params=space_params(needed, free), evidence={"needed": needed, "free": free}))
+    def too_little(self, needed: int, files: Volume) -> RefusedError:
+        """The refusal for a disk without room for the way back: of ``files``, the workstation's or the one where the state lies."""
+        free = files.free_space()
+        params: dict[str, str] = space_params(needed, free)
+        evidence: dict[str, Any] = {"needed": needed, "free": free}
+        told = None
+        if self.state.path != default_state_path(self.volume.root):
+            told = "space.too-little.disk"
+            params["disk"] = evidence["disk"] = printable(str(files.root))
+        return RefusedError(Problem(ref="space.too-little", told=told, params=params, evidence=evidence))
 
     def keep(self, scope: Sequence[ScopeEntry], options: RunOptions) -> None:
         """Snapshot, then look again: from the record on, an interrupted run is restored to exactly this state."""
@@ -231,7 +236,7 @@ class Run:
             )
         except WorkstationError as error:
             if is_ref(error, "volume.no-space"):
-                raise self.too_little(self.reserved) from error
+                raise self.too_little(self.reserved, self.state.files) from error
             raise
         digest = scope_digest(self.volume, scope, progress=self.progress)
         if digest != snapshot.digest:

@@ -178,3 +178,23 @@ def test_too_little_room_on_the_workstation_is_refused_and_leaves_none_there(
         run_transaction(PLAN, workstation=PlainWorkstation(disk), packages=NoPackages(), state=state)
     assert caught.value.problems[0].ref == "space.too-little"
     assert not (disk / "Library/Application Support/atsam-safe" / ON_VOLUME).exists()
+
+
+@pytest.mark.parametrize("full", ["the workstation's", "the state's"])
+def test_the_disk_that_has_too_little_room_is_the_one_that_is_named(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    """With the state on a full disk of its own, the refusal told of all the room on the workstation's."""
+    root, place = (disk, tmp_path / "state") if full == "the workstation's" else (tmp_path / "poste", disk / "state")
+    if root != disk:
+        root.mkdir()
+        lay_out(root)
+    monkeypatch.setattr("atsam_safe.transaction.executor.RESERVE_SLACK", 0)
+    with open_state(root, place) as state:
+        fill_up(disk, MEGABYTE)
+        with pytest.raises(RefusedError) as caught:
+            run_transaction(PLAN, workstation=PlainWorkstation(root), packages=NoPackages(), state=state)
+    problem = caught.value.problems[0]
+    assert (problem.ref, problem.told) == ("space.too-little", "space.too-little.disk")
+    assert problem.params["disk"] == str(disk if root == disk else place)
+    assert problem.evidence["free"] <= MEGABYTE

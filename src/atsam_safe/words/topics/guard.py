@@ -338,6 +338,12 @@ REFERENCES: Final = (
         next=N_("Empty the Trash or move large files elsewhere, then start again."),
     ),
     Reference(
+        ref="space.too-little.disk",
+        what=N_("{needed} MB of free space are needed on the disk of {disk}; {free} MB are there."),
+        why=N_("The room for going back is set aside before anything is changed: without it, nothing is started."),
+        next=N_("Make room on that disk, then start again."),
+    ),
+    Reference(
         ref="volume.read-only",
         what=N_("The system volume cannot be written to."),
         why=N_("Nothing can be installed, removed or kept there."),
