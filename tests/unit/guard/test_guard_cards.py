@@ -60,3 +60,12 @@ def test_a_catalogue_that_knows_of_no_minimum_says_nothing() -> None:
     silent = msgspec.structs.replace(shipped_catalogue(), card_generations=())
     decision = check(workstation("10.15.7", NEW), silent, [package(OLD)], run=RunState())
     assert {rule.ref: rule.outcome for rule in decision.rules}[REF] == "not-applicable"
+
+
+def test_a_generation_that_every_release_reads_hides_no_other() -> None:
+    shipped = shipped_catalogue()
+    every = msgspec.structs.replace(shipped.card_generations[0], name="CPS3", minimum="1.0")
+    catalogue = msgspec.structs.replace(shipped, card_generations=(every, *shipped.card_generations))
+    facts = msgspec.structs.replace(workstation("10.15.7", NEW), cards=("CPS3", "CPS4"))
+    decision = check(facts, catalogue, [package(OLD)], run=RunState())
+    assert {rule.ref: rule.params for rule in decision.reasons}[REF]["card"] == "CPS4"
