@@ -46,6 +46,10 @@ def _stays(item: Manifest, counted: set[str], policy: KeepPolicy, now: float, pr
     return item.id in counted or now - item.created_seconds < policy.days * DAY or item.important or item.id in protected
 
 
+def _aside(name: str) -> str:
+    return f"/snapshots/.removed-{name}"
+
+
 class Pruning:
     """One pruning of one store."""
 
@@ -62,15 +66,26 @@ class Pruning:
             return PruneReport(removed=(), kept=names, objects_removed=0, bytes_freed=0)
         protected = self._protected(names)
         going = choose(readable, policy, now=time.time(), protected=protected)
-        for name in going:
-            self._files.rename(manifests.snapshot_folder(name), f"/snapshots/.removed-{name}")
-        self._files.sync_directory("/snapshots")  # content goes only after no manifest can come back that names it
+        self._take_away(going)
         for name in self._files.list_directory("/snapshots"):
             if name.startswith(".removed-"):
                 self._files.remove_tree(f"/snapshots/{name}")
         kept = [manifest for manifest in readable if manifest.id not in going]
         removed, freed = self._remove_unnamed(frozenset(sizes_needed(kept)))
         return PruneReport(removed=going, kept=tuple(item.id for item in kept), objects_removed=removed, bytes_freed=freed)
+
+    def _take_away(self, going: tuple[str, ...]) -> None:
+        """Give the snapshots names under which they count for nothing; all of them keep their own when the disk does not confirm it."""
+        try:
+            for name in going:
+                self._files.rename(manifests.snapshot_folder(name), _aside(name))
+            self._files.sync_directory("/snapshots")  # content goes only after no manifest can come back that names it
+        except WorkstationError:
+            for name in going:
+                with contextlib.suppress(WorkstationError):
+                    if self._files.exists(_aside(name)):
+                        self._files.rename(_aside(name), manifests.snapshot_folder(name))
+            raise
 
     def _protected(self, names: tuple[str, ...]) -> frozenset[str]:
         """The last one, and every one that the journal of an unfinished run mentions, even where that journal is damaged."""

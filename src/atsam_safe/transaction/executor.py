@@ -187,7 +187,9 @@ def recover(
         likely = _likely(state)
         try:
             with _locked(state, "recover", lock):
-                return _recover(run)
+                result = _recover(run)
+            # one that came while the lock was let go is told as well
+            return result if watch.received is None else msgspec.structs.replace(result, signal=watch.received)
         except WorkstationError as error:
             return _not_recovered(run, error, likely)
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from atsam_safe.snapshot import SnapshotStore, open_state
+from atsam_safe.snapshot import KeepPolicy, SnapshotStore, open_state
 from atsam_safe.snapshot.scope import digest_of, observe_scope, scope_digest
 from atsam_safe.transaction import recover, rollback, run_transaction
 from atsam_safe.volume import Volume, primitives
-from atsam_safe.words.model import AtsamSafeError, BusyError
+from atsam_safe.words.model import AtsamSafeError, BusyError, Problem, WorkstationError
 from lab.heart import NoPackages, PlainWorkstation, install_plan, lay_out
+from lab.heart_runs import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,3 +143,21 @@ def test_a_failing_call_is_told_as_it_is(tmp_path: Path, name: str, number: int,
         at += stride
     assert outcome == "committed"
     assert seen & {"rolled-back", "broken", "refused"}
+
+
+def test_a_pruning_that_the_disk_does_not_confirm_removes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, _ = prepared(tmp_path, install, go_back, go_back)
+    with open_state(root) as state:
+        store = SnapshotStore(state)
+        before = store.identifiers()
+
+        def refuses(_volume: Volume, path: str) -> None:
+            raise WorkstationError(Problem(ref="volume.no-space", params={"path": path}))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Volume, "sync_directory", refuses)
+            with pytest.raises(WorkstationError):
+                store.prune(KeepPolicy(count=1))
+        assert store.identifiers() == before
+        assert sorted(item.name for item in (state.path / "snapshots").iterdir()) == sorted(before)
+        assert store.check().problems == ()

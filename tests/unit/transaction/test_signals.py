@@ -2,10 +2,19 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import TYPE_CHECKING
 
 import pytest
 
+from atsam_safe.snapshot import open_state
+from atsam_safe.transaction import recover
+from atsam_safe.transaction.lock import RunLock
 from atsam_safe.transaction.signals import EndedBySignal, SignalWatch
+from atsam_safe.volume import Volume
+from lab.heart_runs import install, killed_at, prepared
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def ask(number: int = signal.SIGTERM) -> None:
@@ -49,3 +58,18 @@ def test_an_ignored_signal_stays_ignored() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, previous)
+
+
+def test_a_signal_that_comes_while_a_recovery_lets_its_lock_go_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, _ = prepared(tmp_path)
+    assert killed_at(90, install, root)
+    release = RunLock.release
+
+    def asked(lock: RunLock) -> None:
+        ask()
+        release(lock)
+
+    monkeypatch.setattr(RunLock, "release", asked)
+    with open_state(root) as state, Volume(root) as volume:
+        result = recover(state, volume)
+    assert (result.outcome, result.signal) == ("rolled-back", signal.SIGTERM)
