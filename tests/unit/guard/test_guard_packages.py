@@ -351,3 +351,11 @@ def test_a_windows_package_is_judged_the_same_on_windows() -> None:
     mixed = asked("os.wrong-family", atsam("4.41"), msi("x", None), facts=facts)
     assert mixed.params == {"expected": "macOS", "os": "Windows"}
     assert mixed.evidence == {"package_families": ["macos", "windows"], "workstation": "windows"}
+
+
+@pytest.mark.parametrize(("galss", "told"), [("3.43.02", False), ("3.42.03", True)])
+def test_a_listed_version_that_is_the_older_one_is_told_as_the_alternative(galss: str, *, told: bool) -> None:
+    facts = workstation("12.7.6", {"galss": "3.42.03", "cryptolib": "5.1.8"})
+    decision = check(facts, shipped_catalogue(), [package({"galss": galss, "cryptolib": "5.2.1"})], run=RunState())
+    found = {rule.ref: rule for rule in decision.rules}["bundle.alternative"]
+    assert found.notice is told
