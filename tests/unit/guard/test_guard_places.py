@@ -112,6 +112,19 @@ def bringing(*entries: PayloadEntry, form: str = "macos-flat-package", versions:
     )
 
 
+def receipt_id(name: str) -> str:
+    """A receipt that macOS keeps of the component."""
+    component = CATALOGUE.component(name)
+    assert component is not None
+    return component.receipts[0].id
+
+
+def part_of(name: str, *entries: PayloadEntry) -> Inspection:
+    """A package with one part, of the component of this name."""
+    part = ComponentPackage(identifier=receipt_id(name), version="1.0", component=name, entries=entries)
+    return replace(package(STORY), components=(part,))
+
+
 def found(facts: Facts, *packages: Inspection, catalogue: Catalogue = CATALOGUE) -> dict[str, str | None]:
     return overwritten(facts, catalogue, packages, known_parts(catalogue, packages))
 
@@ -197,10 +210,55 @@ def test_the_paths_to_look_at_are_spelled_one_way_and_leave_out_the_systems_fold
     mica = ComponentPackage(
         identifier="fr.sesamvitale.mica.pkg", version="4.01.00", component="mica", entries=(entry("/usr/local/lib/libmica.dylib"),)
     )
-    both = payload_paths(CATALOGUE, [replace(bringing(entry(STRAY)), components=(mica, *bringing(entry(STRAY)).components))])
+    whole = bringing(entry(STRAY))
+    both = payload_paths(CATALOGUE, [replace(whole, components=(mica, *whole.components))])
     assert both.core == {STRAY}
     assert both.optional == {"/usr/local/lib/libmica.dylib"}
     assert both.paths == {STRAY, "/usr/local/lib/libmica.dylib"}
+    # what both would write is looked at all the same
+    mica = replace(mica, entries=(entry(STRAY),))
+    assert payload_paths(CATALOGUE, [replace(whole, components=(mica, *whole.components))]).paths == {STRAY}
+
+
+@pytest.mark.parametrize(
+    ("writer", "lister", "ours"),
+    [
+        # the unit goes and comes as a whole; what is optional comes alone, and answers for nothing but its own
+        ("galss", "cryptolib", True),
+        ("cryptolib", "galss", True),
+        ("galss", "diagam", False),
+        ("galss", "mica", False),
+        ("diagam", "diagam", True),
+        ("diagam", "cryptolib", False),
+        ("diagam", "galss", False),
+        ("mica", "diagam", False),
+    ],
+)
+def test_a_receipt_makes_a_file_ours_for_the_unit_or_for_its_own_component(writer: str, lister: str, ours: object) -> None:
+    listed = Receipt(
+        identifier=receipt_id(lister),
+        version="1.0",
+        entries=(ReceiptEntry(path=STRAY, kind="file", mode=0o644),),
+        store="/private/var/db/receipts/x.plist",
+    )
+    facts = replace(BARE, paths=(seen(STRAY),), receipts=(listed,))
+    assert found(facts, part_of(writer, entry(STRAY))) == ({} if ours else {STRAY: None})
+
+
+@pytest.mark.parametrize(
+    ("writer", "path", "owner"),
+    [
+        ("cryptolib", "/Library/Application Support/santesocial/fsv/1.40.14/travail/x", "Fournitures SESAM-Vitale (FSV)"),
+        ("mica", "/Library/Application Support/santesocial/fsv/1.40.14/travail/x", "Fournitures SESAM-Vitale (FSV)"),
+        ("fsv", "/Library/Application Support/santesocial/fsv/1.40.14/travail/x", None),
+        ("galss", "/Users/docteur/Library/Logs/santesocial/CPS/trace.log", "Cryptolib CPS"),
+        ("cryptolib", "/Users/docteur/Library/Logs/santesocial/CPS/trace.log", None),
+        ("amelipro-connect", "/Users/docteur/Library/Logs/santesocial/CPS/trace.log", "Cryptolib CPS"),
+    ],
+)
+def test_a_private_folder_is_its_own_components_alone(writer: str, path: str, owner: str | None) -> None:
+    facts = replace(BARE, homes=HOMES)
+    assert found(facts, part_of(writer, entry(path))) == ({} if owner is None else {path: owner})
 
 
 # --- what is brought to unknown places ---------------------------------------------------------------------------------------------------
