@@ -124,11 +124,26 @@ def test_a_component_of_no_set_is_no_question_of_systems() -> None:
         ([span("10.15", "12"), span("12", "14")], "macOS 10.15 (Catalina) → 12 (Monterey), macOS 12 (Monterey) → 14 (Sonoma)"),
         ([span("10.15", "10.15"), span("10.15", "10.15")], "macOS 10.15 (Catalina)"),
         ([span("10.15", "99")], "macOS 10.15 (Catalina) → 99"),
+        # there is a Windows of this number too
+        ([span("11", "12")], "macOS 11 (Big Sur) → 12 (Monterey)"),
+        ([span("99", "100")], "macOS 99 → 100"),
     ],
 )
 def test_the_systems_a_package_is_for_are_told_oldest_first(systems: list[OsRange], needed: str) -> None:
     catalogue = with_bundles(listed("pair", PAIR, *systems))
     assert answers(system("10.14.6"), package(PAIR), catalogue=catalogue)["os.too-old"].params["needed"] == needed
+
+
+def test_a_release_is_known_by_its_own_family_and_number() -> None:
+    releases = shipped_catalogue().os_releases
+    for known, refusing in (
+        ([one for one in releases if one.family == "windows"], "os.unlisted"),
+        ([one for one in releases if one.version == "12"], "os.unlisted"),
+        ([one for one in releases if one.family == "macos"], "os.too-new"),
+    ):
+        catalogue = replace(with_bundles(listed("pair", PAIR, FIRST)), os_releases=tuple(known))
+        found = answers(system("11.7"), package(PAIR), catalogue=catalogue)
+        assert {ref for ref in POSITIONS if found[ref].outcome == "fail"} == {refusing}
 
 
 def test_systems_that_cannot_be_read_are_told_as_they_are_written() -> None:
