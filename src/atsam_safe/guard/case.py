@@ -74,7 +74,8 @@ class Case:
             (entry for entry in self.catalogue.os_releases if entry.family == self.facts.os.family and entry.version == self.os_family),
             None,
         )
-        return os_text(self.facts) if release is None else f"{os_text(self.facts)} ({release.name})"
+        text = os_text(self.facts)
+        return text if release is None or text.startswith(release.name) else f"{text} ({release.name})"
 
     @property
     def os_family(self) -> str | None:

@@ -126,8 +126,10 @@ def _questions(case: Case) -> list[tuple[dict[str, str], tuple[Bundle, ...]]]:
 
 def _range_text(case: Case, bundles: Iterable[Bundle]) -> str:
     """The OS releases the bundles are for, oldest first, as a person reads them: ``macOS 10.15 (Catalina), macOS 12 → 14 (Sonoma)``."""
-    names = {release.version: release.name for release in case.catalogue.os_releases if release.family == case.facts.os.family}
     family = _FAMILY_NAME[case.facts.os.family]
+    releases = [release for release in case.catalogue.os_releases if release.family == case.facts.os.family]
+    # Windows' releases are called by their number: « Windows 11 (Windows 11) » says nothing more
+    names = {release.version: release.name for release in releases if release.name != f"{family} {release.version}"}
     texts: list[str] = []
     for first, last in _merged({(entry.first, entry.last) for bundle in bundles for entry in bundle.systems}):
         ends = [f"{version} ({names[version]})" if version in names else version for version in (first, last)]

@@ -81,6 +81,8 @@ def test_a_system_is_too_old_too_new_in_a_gap_or_listed(version: str, systems: l
         found = answers(system(version), package(PAIR), catalogue=with_bundles(*bundles, listed("other", STORY, span("10.3", "27"))))
         if bundles:
             assert {ref for ref in POSITIONS if found[ref].outcome == "fail"} == ({refusing} if refusing else set())
+            # nothing of it is listed: to pass would say that it is confirmed
+            assert found["os.unlisted"].outcome == {"os.unlisted": "fail", None: "pass"}.get(refusing, "not-applicable")
 
 
 @pytest.mark.parametrize(
@@ -139,6 +141,7 @@ def test_a_release_is_known_by_its_own_family_and_number() -> None:
     for known, refusing in (
         ([one for one in releases if one.family == "windows"], "os.unlisted"),
         ([one for one in releases if one.version == "12"], "os.unlisted"),
+        ([one for one in releases if one.version == "10.14"], "os.unlisted"),
         ([one for one in releases if one.family == "macos"], "os.too-new"),
     ):
         catalogue = replace(with_bundles(listed("pair", PAIR, FIRST)), os_releases=tuple(known))
@@ -173,7 +176,8 @@ def test_windows_lines_lie_in_their_own_order(name: str, version: str | None, re
     found = answers(OperatingSystem(family="windows", name=name, version=version), msi, catalogue=catalogue)
     assert {ref for ref in POSITIONS if found[ref].outcome == "fail"} == ({refusing} if refusing else set())
     if refusing is not None:
-        assert found[refusing].params["needed"].startswith("Windows 10")
+        assert found[refusing].params["needed"] == "Windows 10 → 11"
+        assert found[refusing].params["os"] == f"{name} {version}"
     assert found["os.unreadable"].outcome == ("fail" if version is None else "pass")
     assert found["os.compatibility-lie"].outcome == "not-applicable"
     assert found["arch.rosetta-missing"].outcome == "not-applicable"
@@ -366,7 +370,8 @@ def test_what_this_processor_runs_itself_or_translated(
             assert found.params == {"hardware": hardware, "expected": ", ".join(hosts)}
             assert found.evidence == {"path": "/packages/a.pkg", "hosts": list(hosts)}
     release = Release(version="3.42.03", family=family, architectures=hosts, **SAID)  # type: ignore[arg-type]  # the two families
-    elsewhere = [replace(release, family="windows" if family == "macos" else "macos"), replace(release, version="3.43.02")]
+    other = replace(release, family="windows" if family == "macos" else "macos")
+    elsewhere = [other, replace(release, version="3.43.02"), replace(release, version="3.41.00")]
     known = answers(os, package(STORY), catalogue=component_with(release, replace(release, architectures=())))["arch.not-native"]
     assert known.outcome == outcome
     if outcome == "fail":
