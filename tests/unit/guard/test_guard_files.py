@@ -10,8 +10,10 @@ import pytest
 from atsam_safe.facts.model import ForeignClaim, PathFact
 from atsam_safe.guard import RunState, check, check_uninstall
 from lab.decisions import atsam, package, shipped_catalogue, workstation
+from lab.small_catalogue import path_rule
 
 if TYPE_CHECKING:
+    from atsam_safe.catalogue.model import PathRole
     from atsam_safe.facts.model import EntryKind, Facts
     from atsam_safe.guard.model import Decision, RuleResult
 
@@ -40,6 +42,22 @@ def test_only_a_file_or_a_link_may_lie_in_the_place_of_the_settings(kind: EntryK
     assert found.outcome == outcome
     if outcome == "fail":
         assert (found.params["path"], found.evidence["paths"]) == (INI, [{"path": INI, "kind": kind}])
+
+
+@pytest.mark.parametrize(
+    ("role", "outcome"),
+    # without a single place of a setting there is no question
+    [("config", "fail"), *((role, "not-applicable") for role in ("backup", "cache", "data", "log"))],
+)
+def test_only_a_path_that_is_a_setting_has_to_be_a_file(role: PathRole, outcome: str) -> None:
+    place = "/Library/Preferences/lab/place"
+    catalogue = shipped_catalogue()
+    members = [msgspec.structs.replace(one, paths=(path_rule(place, role=role),), configs=()) for one in catalogue.components]
+    facts = msgspec.structs.replace(
+        workstation("10.14.6"), paths=(PathFact(path=place, kind="directory", mode=0o755, uid=0, gid=0, size=0),)
+    )
+    decision = check(facts, msgspec.structs.replace(catalogue, components=tuple(members)), [atsam("4.41")], run=RunState())
+    assert rule(decision, "config.not-a-file").outcome == outcome
 
 
 def with_notes(*paths: str) -> Facts:

@@ -172,9 +172,16 @@ def test_programs_that_block_are_named_once_each_with_every_process() -> None:
         ProcessFact(path=firefox, pid=4),
     )
     found = installing(replace(workstation("10.14.6"), processes=running), "processes.blocking")
+    # a Mac's sentences: Windows has its own
+    assert found.words == "processes.blocking"
     assert found.params == {"processes": "Safari, firefox"}
     assert found.evidence == {"processes": [{"path": path, "pid": pid} for path, pid in ((safari, 1), (safari, 3), (firefox, 4))]}
     assert installing(replace(workstation("10.14.6"), processes=()), "processes.blocking").outcome == "pass"
+
+
+def test_how_to_get_the_rights_is_told_in_the_words_of_a_mac() -> None:
+    found = removing(replace(workstation("10.14.6"), system=SystemState(elevated=False)), "privileges.missing")
+    assert (found.outcome, found.words) == ("fail", "privileges.missing")
 
 
 def config(path: str) -> ConfigFact:
