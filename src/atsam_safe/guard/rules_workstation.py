@@ -29,7 +29,7 @@ def _users(case: Case) -> list[DependentState]:
 
 def _anything_installed(case: Case) -> bool:
     """True when something of the unit is there to be taken away, be it a receipt without files."""
-    return any(state.core and (state.state != "absent" or state.receipts or state.orphans) for state in case.assessment.components)
+    return any(state.core and (state.state != "absent" or state.receipts) for state in case.assessment.components)
 
 
 def dependents_present(case: Case) -> Verdict | None:

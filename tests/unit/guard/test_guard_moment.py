@@ -198,6 +198,9 @@ def config(path: str) -> ConfigFact:
         ((INI,), (IO_COMM,), None),
         ((), (INI,), INI),
         ((), (INI, IO_COMM), None),
+        # as an observation tells it: what a file holds, and that it is there
+        ((INI,), (INI,), INI),
+        ((INI, IO_COMM), (INI, IO_COMM), None),
     ],
 )
 def test_a_half_of_the_pair_is_told_wherever_it_was_seen(configs: tuple[str, ...], paths: tuple[str, ...], alone: str | None) -> None:
