@@ -309,7 +309,8 @@ def test_what_is_brought_to_an_unknown_place_is_told_and_refused_where_it_could_
             assert (result.evidence["count"], result.evidence["started"]) == (count, started)
     for ref in ("package.unknown-paths", "package.writes-system"):
         assert asked(ref, added(*entries, form="windows-installer")).outcome == "not-applicable"
-        assert asked(ref, added(*entries, form="windows-installer"), added(*entries)).outcome == asked(ref, added(*entries)).outcome
+        together, alone = asked(ref, added(*entries, form="windows-installer"), added(*entries)), asked(ref, added(*entries))
+        assert (together.outcome, together.evidence) == (alone.outcome, alone.evidence)
 
 
 def test_long_lists_of_unknown_places_are_counted_whole_and_named_up_to_twenty() -> None:
@@ -326,6 +327,10 @@ def test_the_component_that_brings_it_is_named_and_the_systems_places_come_befor
     assert asked("package.writes-system", both).params == {"path": "/private/etc/evil", "component": "Cryptolib CPS", "count": "1"}
     assert asked("package.unknown-paths", both).params["path"] == f"{UNKNOWN}/a"
     assert asked("package.unknown-paths", both).evidence["paths"] == [f"{UNKNOWN}/a"]
+    first, second = added(entry(f"{UNKNOWN}/a"), entry("/etc/a")), added(entry(f"{UNKNOWN}/b"), entry("/etc/b"), part=2)
+    for packages, name in (((first, second), "GALSS"), ((second, first), "Cryptolib CPS")):
+        for ref in ("package.writes-system", "package.unknown-paths"):
+            assert asked(ref, *packages).params["component"] == name
 
 
 # --- room ---------------------------------------------------------------------------------------------------------------------------------
@@ -395,6 +400,8 @@ TREE = "/Library/Application Support/Galss"
         ([seen("/Library/Other", size=1)], [(STRAY, "file", 1)], 1),
         # every user's own files count, of every user that is known
         ([seen(f"/Users/docteur/{HOST}", size=1), seen(f"/Users/nobody/{HOST}", size=1)], [], 1),
+        # a link is a name, and a device has no content
+        ([seen("/Library/Preferences/galss.ini", kind, size=9) for kind in ("symlink", "other", "directory")], [], 0),
         # what is private is never copied, so it needs no room
         ([seen("/Users/docteur/Library/Logs/santesocial/CPS/a.log", size=1)], [], 0),
         ([seen("/Library/Application Support/santesocial/fsv/1/conf/sesam.ini", size=1)], [], 0),

@@ -363,6 +363,8 @@ def test_what_this_processor_runs_itself_or_translated(
     macos = system("10.14.6", hardware=hardware, rosetta=True)
     os = macos if family == "macos" else replace(TEN, hardware=hardware)
     offered = package({"srvsvcnam": "3.40.02"}, product=ProductFact(host_architectures=hosts))
+    if family == "windows":
+        assert answers(os, offered)["arch.rosetta-missing"].outcome == "not-applicable"
     for packages in ((offered,), (package(STORY), offered), (offered, package(STORY))):
         found = answers(os, *packages)["arch.not-native"]
         assert found.outcome == outcome
