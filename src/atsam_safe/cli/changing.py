@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from atsam_safe.cli.loading import load_for_change
 from atsam_safe.cli.observing import refuse_facts
 from atsam_safe.cli.terminal import forget_typed_ahead
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from atsam_safe.cli.session import Session
     from atsam_safe.facts.model import Facts
     from atsam_safe.guard.overwriting import PayloadPaths
-    from atsam_safe.plan.model import ScopeEntry
+    from atsam_safe.plan.model import Plan, ScopeEntry
     from atsam_safe.report.blocks import Block
     from atsam_safe.report.progress import Progress
     from atsam_safe.snapshot.state import StateFolder
@@ -156,6 +158,12 @@ class Changing:
     def observe(self, payload: PayloadPaths | None = None) -> Facts:
         """Look at the workstation, bills of materials included, and at what packages would write (``payload``)."""
         return self.workstation.observe(self.catalogue, ownership=True, payload=payload)
+
+    def observe_after(self, before: Facts, plan: Plan, payload: PayloadPaths) -> Facts:
+        """Look once more after the steps: at what packages wrote, and at everything that must be as it was."""
+        from atsam_safe.verify.aftermath import seen_again  # noqa: PLC0415 - a command that only goes back has nothing to verify
+
+        return self.observe(msgspec.structs.replace(payload, again=seen_again(before, plan)))
 
     def options(self, label: str) -> RunOptions:
         """What is written into the record of the run."""

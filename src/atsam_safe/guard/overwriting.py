@@ -12,6 +12,7 @@ import msgspec
 
 from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, matches_below
 from atsam_safe.catalogue.system_folders import is_system_folder
+from atsam_safe.guard.altered import altered
 from atsam_safe.guard.candidate import known_parts
 from atsam_safe.guard.places import Places
 from atsam_safe.verify.witnesses import component_receipts
@@ -28,10 +29,14 @@ _FLAT: Final = ("macos-flat-package", "macos-disk-image")
 
 
 class PayloadPaths(msgspec.Struct, frozen=True, kw_only=True):
-    """Every path that the parts of packages would write, in one spelling: those of core components, and those of optional ones."""
+    """Every path that the parts of packages would write, in one spelling: those of core components, and those of optional ones.
+
+    ``again``: what an earlier look saw and a later one is held against, whoever names it by then: a receipt that is gone names nothing.
+    """
 
     core: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
+    again: frozenset[str] = frozenset()
 
     @property
     def paths(self) -> frozenset[str]:
@@ -82,7 +87,8 @@ class _Owners:
         # the unit goes and comes as a whole: a file may move from one of its components to another
         members = [item for item in catalogue.components if item.id == part.component or (part.core and item.core)]
         self._places = [Places(item, facts.homes) for item in members]
-        self._listed = frozenset(self._receipt_files(members))
+        strange = {fold(canonical(path)) for path in altered(facts, members)}
+        self._listed = frozenset(self._receipt_files(members)) - strange
         others = [item for item in catalogue.components if item.id != part.component]
         beside = [(path, dependent.name) for dependent in catalogue.dependents for path in dependent.owns]
         beside += [(rule.path, item.name) for item in others for rule in item.paths if rule.role == "private"]
@@ -98,5 +104,5 @@ class _Owners:
         return next((name for pattern, name in self._beside if matches_below(pattern, path)), None)
 
     def ours(self, path: str, entry: PayloadEntry) -> bool:
-        """True for a file that the set before put there, or may have: the catalogue or one of its receipts names it."""
+        """True for a file that the set before put there, or may have: the catalogue names it, or one of its receipts with this content."""
         return fold(path) in self._listed or any(places.know(entry) for places in self._places)

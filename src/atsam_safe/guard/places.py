@@ -34,12 +34,17 @@ class Places:
         found += [(fold(canonical(path)), False) for written in files for path in expand_homes(written, self._homes)]
         return tuple(dict.fromkeys(found))
 
+    def has(self, path: str) -> bool:
+        """True when a rule of the catalogue names the path itself."""
+        key = fold(canonical(path))
+        return any(matches_below(pattern, key) if below else matches(pattern, key) for pattern, below in self._rules)
+
     def know(self, entry: PayloadEntry) -> bool:
         """True when a rule of the catalogue names the path, or, for a folder, something inside it."""
-        key = fold(canonical(entry.path))
-        if any(matches_below(pattern, key) if below else matches(pattern, key) for pattern, below in self._rules):
+        if self.has(entry.path):
             return True
         if entry.kind != "directory":
             return False
+        key = fold(canonical(entry.path))
         depth = key.count("/")
         return any(matches("/".join(pattern.split("/")[: depth + 1]), key) for pattern, _below in self._rules)

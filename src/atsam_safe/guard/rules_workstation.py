@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.patterns import matches
 from atsam_safe.catalogue.windows_paths import is_program, name
+from atsam_safe.guard.altered import altered
 from atsam_safe.guard.case import PASS, Case, Rule, Verdict, fail, notice
 from atsam_safe.guard.space import estimate
 from atsam_safe.guard.strangers import first_of, strangers
 from atsam_safe.verify.witnesses import component_receipts
 
 if TYPE_CHECKING:
+    from atsam_safe.catalogue.model import Component
     from atsam_safe.facts.model import ProcessFact
     from atsam_safe.verify.model import DependentState
 
@@ -188,11 +190,23 @@ def receipts_orphan(case: Case) -> Verdict | None:
     return notice(words="receipts.orphan.forgotten", receipt=", ".join(orphans), evidence={"receipts": orphans})
 
 
+def _going(case: Case) -> list[Component]:
+    """The core components whose files go, or go and come back."""
+    changed = set(case.candidate.offered) if case.command == "install" and not case.candidate.unit else None
+    return [component for component in case.catalogue.core if changed is None or component.id in changed]
+
+
+def altered_files(case: Case) -> Verdict | None:
+    """Files that a receipt calls a component's and that are not what it recorded: whose they are nobody knows, so they stay."""
+    found = altered(case.facts, _going(case))
+    if not found:
+        return PASS
+    return notice(words="components.altered-files.kept", count=str(len(found)), paths=first_of(found), evidence={"paths": list(found)})
+
+
 def foreign_files(case: Case) -> Verdict | None:
     """Somebody's files in a folder that goes as a whole: they go with it, and are in the snapshot."""
-    changed = set(case.candidate.offered) if case.command == "install" and not case.candidate.unit else None
-    components = [component for component in case.catalogue.core if changed is None or component.id in changed]
-    found = strangers(case.facts, case.catalogue, components)
+    found = strangers(case.facts, case.catalogue, _going(case))
     if not found:
         return PASS
     return notice(words="components.foreign-files.saved", count=str(len(found)), paths=first_of(found), evidence={"paths": list(found)})
@@ -214,5 +228,6 @@ RULES: Final = (
     Rule(ref="config.not-a-file", evaluate=config_not_a_file),
     Rule(ref="receipts.damaged", evaluate=receipts_damaged, commands=_CHANGING),
     Rule(ref="components.foreign-files", evaluate=foreign_files, commands=_CHANGING),
+    Rule(ref="components.altered-files", evaluate=altered_files, commands=_CHANGING),
     Rule(ref="receipts.orphan", evaluate=receipts_orphan, commands=_CHANGING),
 )

@@ -2,7 +2,8 @@
 
 Only paths that belong to a component (its receipts' bills of materials, or the catalogue) are ever removed (law 5), and of these not:
 system folders, private paths (law 9), what another receipt lists, what a dependent owns or shares, what a component that stays
-uses too, and what the catalogue says to keep (logs, the vendor's backups, preserved configuration).
+uses too, what only a receipt of ours names and is not what it recorded, and what the catalogue says to keep (logs, the vendor's backups,
+preserved configuration).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from atsam_safe.catalogue.effects import effect_applies
 from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, has_wildcard, is_below, matches, matches_below, parents
 from atsam_safe.catalogue.system_folders import is_system_folder
+from atsam_safe.guard.altered import altered
 from atsam_safe.plan.folders import needs_catalogue
 from atsam_safe.plan.model import KeptPath
 from atsam_safe.verify.assessment import assess
@@ -59,6 +61,7 @@ class Ownership:
         self.components = tuple(component for component in catalogue.components if component.id in chosen)
         self._answers: dict[str, KeptPath | None] = {}
         self._foreign = {fold(canonical(claim.path)): claim.receipt for claim in facts.foreign_claims}
+        self._altered = frozenset(canonical(path) for path in altered(facts, self.components))
         self._private = self._private_patterns()
         self._staying = self._staying_owners()
         self._others = tuple(self._claims_of_others())
@@ -199,7 +202,9 @@ class Ownership:
         return None
 
     def _kept_by_rule(self, path: str, found: tuple[Component, PathRule] | None) -> KeptPath | None:
-        """The catalogue says to keep it, somebody it is shared with stays, or only a receipt claims a place of the system."""
+        """The catalogue says to keep it, somebody it is shared with stays, or only a receipt claims it and is not enough."""
+        if found is None and path in self._altered:
+            return KeptPath(path=path, reason="altered")
         if found is None:
             return KeptPath(path=path, reason="system-place") if needs_catalogue(path) else None
         component, rule = found

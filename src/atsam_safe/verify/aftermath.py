@@ -163,14 +163,26 @@ def _is_optional(identifier: str, catalogue: Catalogue) -> bool:
     return False
 
 
+def _promised(before: Facts, plan: Plan | None) -> list[str]:
+    """What was there, is another's or was to be kept, and may not be missed or changed afterwards."""
+    seen = View(before).paths
+    claims = frozenset(fold(claim.path) for claim in before.foreign_claims)
+    kept = [entry.path for entry in plan.kept if not _rewritten_by_guests(entry, before)] if plan is not None else []
+    kept += [path for path in seen if fold(path) in claims]
+    accepted = _accepted(plan)
+    return [path for path in dict.fromkeys(kept) if path in seen and fold(path) not in accepted]
+
+
+def seen_again(before: Facts, plan: Plan) -> frozenset[str]:
+    """The paths that the look after a run must not leave out: where only a receipt of ours had named one, nothing would any more."""
+    return frozenset(_promised(before, plan))
+
+
 def kept_findings(before: Facts, after: Facts, plan: Plan | None) -> list[Finding]:
     """What the plan promised to keep is there and the same; a folder only has to be there, a product in its version."""
     old, new = View(before), View(after)
-    claims = [fold(claim.path) for claim in before.foreign_claims]
-    kept = [entry.path for entry in plan.kept if not _rewritten_by_guests(entry, after)] if plan is not None else []
-    kept += [path for path in old.paths if fold(path) in claims]
-    accepted = _accepted(plan)
-    unexpected = [path for path in dict.fromkeys(kept) if path in old.paths and fold(path) not in accepted]
+    kept = {entry.path for entry in plan.kept if not _rewritten_by_guests(entry, before)} if plan is not None else set()
+    unexpected = _promised(before, plan)
     lost = [path for path in unexpected if _differs(old.paths.get(path), new.paths.get(path))]
     there = {(product.code, product.version) for product in after.products or ()}
     removed = {normal(step.code) for step in plan.steps if isinstance(step, UninstallProduct)} if plan is not None else set()
@@ -199,9 +211,9 @@ def stopped_findings(before: Facts, after: Facts, catalogue: Catalogue, target: 
     return findings
 
 
-def _rewritten_by_guests(entry: KeptPath, after: Facts) -> bool:
+def _rewritten_by_guests(entry: KeptPath, facts: Facts) -> bool:
     """On a running system the vendors' own programs write their logs, backups and registrations anew: kept, not necessarily the same."""
-    return after.adapter != "offline" and entry.reason in {"log", "backup", "cache", "catalogue"}
+    return facts.adapter != "offline" and entry.reason in {"log", "backup", "cache", "catalogue"}
 
 
 def _differs(old: PathFact | None, new: PathFact | None) -> bool:

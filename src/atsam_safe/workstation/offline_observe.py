@@ -43,7 +43,8 @@ def observe_volume(
 ) -> Facts:
     """Look at the volume once. ``ownership`` adds the claims of foreign receipts and the checksums of the components' files.
 
-    ``payload``: what packages would write: whatever lies there already, and whose it is, belongs to the facts.
+    ``payload``: what packages would write: whatever lies there already, and whose it is, belongs to the facts. What is to be seen again is
+    looked at as the files of a receipt are, its content included.
     ``asked`` receives every path that was looked at (a rehearsal copies exactly those).
     """
     with Lens(volume, asked) as lens:
@@ -56,9 +57,10 @@ def observe_volume(
         for receipt in receipts:
             for entry in receipt.entries or ():
                 wanted.add(entry.path)
-        for path in payload.paths if payload is not None else ():
+        again = payload.again if payload is not None else frozenset()
+        for path in payload.paths | again if payload is not None else ():
             wanted.add(path)
-        summed = _files_of(receipts) if ownership else frozenset()
+        summed = _files_of(receipts) | again if ownership else frozenset()
         paths = _read_paths(lens, wanted, summed)
         configs = tuple(config for path, form in sorted(wanted.configs.items()) if (config := _read_config(lens, path, form)) is not None)
         services = read_services(lens, catalogue, homes)

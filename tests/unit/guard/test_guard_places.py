@@ -200,8 +200,11 @@ def test_a_folder_that_a_receipt_of_ours_lists_makes_no_file_ours() -> None:
         receipt = Receipt(
             identifier="fr.sesamvitale.galss.pkg", version="3.42.03", entries=(listed,), store="/private/var/db/receipts/x.plist"
         )
-        facts = replace(BARE, paths=(seen(STRAY),), receipts=(receipt,))
+        facts = replace(BARE, paths=(seen(STRAY, "file" if kind == "directory" else kind),), receipts=(receipt,))
         assert found(facts, bringing(entry(STRAY))) == ({} if ours else {STRAY: None})
+        # something else than what the receipt recorded is nobody's that is known
+        other = replace(BARE, paths=(seen(STRAY, "symlink" if kind == "file" else "file", size=1),), receipts=(receipt,))
+        assert found(other, bringing(entry(STRAY))) == {STRAY: None}
 
 
 def test_the_paths_to_look_at_are_spelled_one_way_and_leave_out_the_systems_folders() -> None:

@@ -141,7 +141,7 @@ class Installation:
         """What the transaction asks before it commits."""
 
         def answer() -> VerificationOutcome:
-            self.after = self.changing.observe(self.payload)
+            self.after = self.changing.observe_after(before, plan, self.payload)
             verification = verify(before, self.after, self.changing.catalogue, plan)
             self.missed = tuple(finding.problem for finding in verification.findings if finding.ref == "windows.program-not-running")
             problems = tuple(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from atsam_safe.cli.changing import Changing
 from atsam_safe.guard import RunState, check_uninstall
+from atsam_safe.guard.overwriting import PayloadPaths
 from atsam_safe.plan import plan_uninstall
 from atsam_safe.plan.model import RemovePath, RestoreConfig
 from atsam_safe.report.decisions import decision_value, rule_problem
@@ -89,7 +90,7 @@ def _carry_out(changing: Changing, plan: Plan, data: dict[str, object], notices:
             )
 
         def verification() -> VerificationOutcome:
-            seen.append(changing.observe())
+            seen.append(changing.observe_after(before, plan, PayloadPaths()))
             verified = verify(before, seen[-1], changing.catalogue, plan)
             return VerificationOutcome(ok=verified.ok, problems=blocking(verified.findings), data=verified)
 

@@ -77,8 +77,13 @@ def plan_blocks(plan: Plan, catalogue: Catalogue, language: Language) -> list[Bl
         blocks.append(Line(phrase(text, language, minutes=-(-seconds // 60)), 1))
     if plan.preserved:
         blocks.append(Line(phrase(N_("Your settings stay as they are: {paths}."), language, paths=", ".join(plan.preserved)), 1))
-    if plan.kept:
-        blocks.append(Line(phrase(N_("Left alone because others need it (paths: {count})."), language, count=len(plan.kept)), 1))
+    altered = [entry.path for entry in plan.kept if entry.reason == "altered"]
+    if len(plan.kept) > len(altered):
+        count = len(plan.kept) - len(altered)
+        blocks.append(Line(phrase(N_("Left alone because others need it (paths: {count})."), language, count=count), 1))
+    if altered:
+        text = N_("Left alone because it is not what the receipt recorded (files: {count}): {paths}.")
+        blocks.append(Line(phrase(text, language, count=len(altered), paths=first_of(altered)), 1, "warning"))
     if plan.left_out:
         text = N_("Not installed, because the package's own choices do not select them: {parts}.")
         blocks.append(Line(phrase(text, language, parts=", ".join(plan.left_out)), 1))

@@ -391,6 +391,18 @@ REFERENCES: Final = (
         next=N_("Copy them elsewhere first if somebody needs them."),
     ),
     Reference(
+        ref="components.altered-files",
+        what=N_("A receipt calls files the components' that are not what their package brought."),
+        why=N_("Nothing else says that they belong to the components: they may be somebody's own by now."),
+        next=N_("They are left as they are. Remove them yourself if nobody needs them."),
+    ),
+    Reference(
+        ref="components.altered-files.kept",
+        what=N_("A receipt calls files the components' that are not what their package brought (number: {count}): {paths}."),
+        why=N_("Nothing else says that they belong to the components: they may be somebody's own by now."),
+        next=N_("They are left as they are. Remove them yourself if nobody needs them."),
+    ),
+    Reference(
         ref="config.not-a-file",
         what=N_("In the place of the configuration file {path} there is something else: a folder or a device."),
         why=N_("It would be kept as if it were your settings, and the components would find none."),
@@ -472,6 +484,7 @@ TITLES: Final = {
     "state.damaged": N_("The folder of snapshots is sound"),
     "config.ini-pair-broken": N_("galss.ini and io_comm.ini are together"),
     "components.foreign-files": N_("The folders of the components hold nothing of others"),
+    "components.altered-files": N_("What the receipts list is what the packages brought"),
     "config.not-a-file": N_("The configuration files are files"),
     "receipts.damaged": N_("The installation receipts can be read"),
     "receipts.orphan": N_("Every receipt has its files"),
