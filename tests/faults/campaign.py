@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from faults.blackouts import HARMLESS, STORIES, Loss, Wrong, first_red, losses, record, survey
+from faults.blackouts import ELSEWHERE, HARMLESS, STORIES, Loss, Wrong, first_red, losses, record, survey
 from faults.cells import (
     Cell,
     Result,
@@ -224,7 +224,8 @@ def _survey_one(task: tuple[int, list[Loss]]) -> tuple[int, int, list[tuple[Loss
 def run_barriers(folder: Path, seed: int, *, only: str = "", report: Callable[[int, int, Barrier], None] | None = None) -> list[Barrier]:
     """Take each sync of the product away, one at a time, and look for the crash state that shows it."""
     recorded = [record(story, folder) for story in STORIES]
-    sites = [site for site in sorted({site for item in recorded for site in item.recording.sites}) if only in f"barrier {site}"]
+    met = {site for item in recorded for site in item.recording.sites}
+    sites = [site for site in sorted(met | ELSEWHERE.keys()) if only in f"barrier {site}"]
     _SHARED.update({"recorded": recorded, "folder": folder, "seed": seed})
     found = []
     with _workers() as pool:
@@ -240,8 +241,9 @@ def _without(site: str) -> Barrier:
     assert isinstance(recorded, list)
     assert isinstance(folder, Path)
     assert isinstance(seed, int)
-    if site in HARMLESS:
-        return Barrier(site=site, red=None, harmless=HARMLESS[site])
+    reason = HARMLESS.get(site) or ELSEWHERE.get(site)
+    if reason is not None:
+        return Barrier(site=site, red=None, harmless=reason)
     own = folder / f"barrier-{os.getpid()}"
     own.mkdir(exist_ok=True)
     for item in recorded:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from atsam_safe.cards.identity import load_key
 from atsam_safe.volume import primitives
-from faults.blackouts import HARMLESS, STORIES, Recorded, first_red, losses, record, survey
+from faults.barrier_sites import sites
+from faults.blackouts import ELSEWHERE, HARMLESS, STORIES, Recorded, first_red, losses, record, survey
 from faults.fingerprint import fingerprint
+from faults.named_last import NameWatch
 from faults.power import Recorder, crash, materialise
 
 if TYPE_CHECKING:
@@ -17,6 +20,26 @@ if TYPE_CHECKING:
 
 SEED = 20261123
 STATES_EACH = 30
+NEW_SYNCS = """
+import os
+from atsam_safe.volume.primitives import sync_file
+
+class Kept:
+    @decorated
+    def write(self, files):
+        files.write_file_durably("/a", b"", METADATA)
+        def later():
+            files.barrier()
+        return later
+
+def passed_on(files, fd):
+    for_each(files.sync_directory, ["/a"])
+    (files
+        .sync_directory("/b"))
+
+sync_file(3)
+os.close(3)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +71,39 @@ def test_a_power_cut_at_any_moment_loses_nothing(recorded: list[Recorded], numbe
     random.Random(SEED + number).shuffle(chosen)  # noqa: S311 - reproducible
     wrong = survey(recorded[number], chosen[:STATES_EACH], tmp_path)
     assert wrong == [], f"seed {SEED}"
+
+
+def test_every_sync_in_the_source_is_met_by_a_story_or_excused(recorded: list[Recorded]) -> None:
+    """What no story comes to could be taken away, and no crash state would show it."""
+    written = sites()
+    met = {site.partition(" ")[0] for item in recorded for site in item.recording.sites}
+    assert written - met - ELSEWHERE.keys() == set(), "syncs that nobody has thought of: give them a story, or say why they need none"
+    assert met <= written, "the recorder met a sync that reading the source did not find"
+    assert not ELSEWHERE.keys() & met, "excused, and met all the same"
+    assert ELSEWHERE.keys() <= written, "excused, and gone"
+
+
+def test_a_new_sync_is_found_however_it_is_written(tmp_path: Path) -> None:
+    """Called, called in a function within a function, under a decorator, passed on, under its own name."""
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room/module.py").write_text(NEW_SYNCS)
+    assert sites(tmp_path) == {
+        "room/module.Kept.write+2",
+        "room/module.Kept.write.<locals>.later+1",
+        "room/module.passed_on+1",
+        "room/module.passed_on+3",
+        "room/module.<module>+17",
+    }
+
+
+@pytest.mark.parametrize("synced", [True, False], ids=["as it is", "sync taken away"])
+def test_the_key_of_a_workstation_has_its_name_after_its_content(tmp_path: Path, *, synced: bool) -> None:
+    """A power cut that left the name and zeros would leave a key that everybody can guess."""
+    with NameWatch(synced=synced) as watch:
+        key = load_key(tmp_path)
+    assert load_key(tmp_path).name == key.name
+    assert watch.named
+    assert (watch.too_early == []) is synced
 
 
 @pytest.mark.repeated
