@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 RECORD_SYNC: Final = "transaction/journal.Journal.append+"
 # syncs whose absence no crash state can show, and why
 HARMLESS: Final = {
+    "transaction/run.Run.require_barrier+2 (volume)": "nothing of a run is on the disk yet: it asks whether the disk can confirm at all",
     "snapshot/state._lay_out+6 (folder)": "the name of `format` is synced with it, and the whole volume on the very next line; nothing "
     "happens between the two",
     "transaction/journal.Journal.take_back+12 (folder)": "the journal's name in `run/` is on the disk already; one that is left in "

@@ -88,6 +88,7 @@ class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a restore did. ``proven``: the digest read back from the disk equals the snapshot's; ``differences`` names paths otherwise.
 
     ``company``: what others have put into folders that had not been there; those folders stay and are left out of the proof.
+    ``unconfirmed``: why the disk did not confirm what was written; the proof is of what it shows, and a power cut may still undo it.
     """
 
     snapshot: str
@@ -96,6 +97,7 @@ class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
     proven: bool
     differences: tuple[str, ...] = ()
     company: tuple[str, ...] = ()
+    unconfirmed: tuple[Problem, ...] = ()
 
 
 class CheckReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -91,8 +91,15 @@ class Restoration:
             self._correct_folders()
         self._remove_new_ancestors()
         self._state.files.remove_tree(RESTORING)
-        self._volume.barrier()
-        return self._prove()
+        return self._prove(self._confirm())
+
+    def _confirm(self) -> tuple[Problem, ...]:
+        """Why the disk does not confirm what was written. What is there is looked at all the same: a proof that holds is not hidden."""
+        try:
+            self._volume.barrier()
+        except WorkstationError as error:
+            return error.problems
+        return ()
 
     # --- before anything is touched -------------------------------------------------------------------------------------------------
 
@@ -271,7 +278,7 @@ class Restoration:
 
     # --- proof ----------------------------------------------------------------------------------------------------------------------
 
-    def _prove(self) -> RestoreReport:
+    def _prove(self, unconfirmed: tuple[Problem, ...]) -> RestoreReport:
         states = observe_scope(self._volume, self._manifest.scope, known=self._known, progress=self._progress)
         states, company = without_company(self._volume, self._manifest, self._wanted, states)
         digest = digest_of(states)
@@ -289,6 +296,7 @@ class Restoration:
             proven=proven,
             differences=differences,
             company=tuple(printable(path) for path in company),
+            unconfirmed=unconfirmed,
         )
 
 

@@ -132,10 +132,13 @@ def _untouched(error: BaseException) -> BaseException:
 def _prepare(run: Run, plan: Plan, workstation: Workstation, packages: OpenedPackages, options: RunOptions) -> None:
     """Everything that can fail without touching the workstation."""
     entries = list_scope(run.volume, plan.scope, strict=True)
+    for path in plan.residue_rules:
+        run.volume.exists(path)  # what cannot be looked at now could not be either once the old files are gone
     in_scope = sum(entry.size for entry in entries.values() if entry is not None)
     needed = plan.bytes_to_write + 2 * in_scope + RESERVE_SLACK
     if run.volume.free_space() < needed:
         raise run.too_little(needed, run.volume)
+    run.require_barrier()
     run.begin(options, len(plan.steps))
     run.make_staging()
     staged = StagedContent(run.state.files, STAGING)
@@ -311,6 +314,7 @@ def rollback(
             return run.result("nothing-to-do")
         try:
             with watch.armed():
+                run.require_barrier()
                 run.begin(options, 1)
                 run.reserve(target.manifest.scope)
                 run.keep(target.manifest.scope, options)

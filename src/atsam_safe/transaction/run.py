@@ -199,6 +199,10 @@ class Run:
             self._journal = Journal.start(self.state, begin)
         self._watch.check()
 
+    def require_barrier(self) -> None:
+        """The disk must be able to confirm what is written, while a refusal touches nothing: no commit and no way back ends without."""
+        self.volume.barrier()
+
     def reserve(self, scope: Sequence[ScopeEntry]) -> None:
         """Really allocate the room the way back may need; ``space.too-little`` (nothing touched) when there is not enough."""
         entries = list_scope(self.volume, scope)
@@ -377,6 +381,7 @@ class Run:
             problems += self._try(self.system.prepare_back, kept)
         report = self.store.restore_to(self.volume, whole or self.store.manifest(snapshot), progress=self.progress)
         self.company = report.company
+        problems += report.unconfirmed
         if self.system is not None and kept is not None:
             problems += self._try(self.system.bring_back, kept)
         return report, problems

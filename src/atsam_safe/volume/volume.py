@@ -19,7 +19,7 @@ import stat
 from typing import TYPE_CHECKING, BinaryIO
 
 from atsam_safe.volume import primitives
-from atsam_safe.volume.errors import failure, refused
+from atsam_safe.volume.errors import failure, is_ref, refused
 from atsam_safe.volume.metadata import apply_link_metadata, apply_metadata
 from atsam_safe.volume.model import is_temporary, temporary_name
 from atsam_safe.volume.reading import CHUNK, MAXIMUM_DEPTH, WRITTEN_FOLDERS, VolumeReader
@@ -285,14 +285,18 @@ class Volume(VolumeReader):
             primitives.sync_file(fd)
 
     def barrier(self) -> None:
-        """Everything written below the root before is on stable storage when this returns, on each file system that is written there."""
+        """Everything written below the root before is on stable storage when this returns, on each file system that is written there.
+
+        What a link shows (homes on a second disk) is none of them: no link is ever followed, so nothing was written through it.
+        """
         with contextlib.ExitStack() as opened:
             found = {primitives.fstat(self._root_fd).st_dev: self._root_fd}
             for path in WRITTEN_FOLDERS:
                 try:
                     fd = opened.enter_context(self._folder(self.parts(path), path))
                 except WorkstationError as error:
-                    if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+                    absent = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
+                    if absent or is_ref(error, "volume.link-in-the-way"):
                         continue
                     raise
                 found.setdefault(primitives.fstat(fd).st_dev, fd)

@@ -15,7 +15,7 @@ from atsam_safe.snapshot import KeepPolicy, SnapshotStore, open_state
 from atsam_safe.snapshot.scope import digest_of, observe_scope, scope_digest
 from atsam_safe.transaction import recover, rollback, run_transaction
 from atsam_safe.volume import Volume, primitives
-from atsam_safe.words.model import AtsamSafeError, BusyError, Problem, WorkstationError
+from atsam_safe.words.model import AtsamSafeError, BusyError, Problem, RefusedError, WorkstationError
 from lab.heart import NoPackages, PlainWorkstation, install_plan, lay_out
 from lab.heart_runs import prepared
 
@@ -161,3 +161,42 @@ def test_a_pruning_that_the_disk_does_not_confirm_removes_nothing(tmp_path: Path
         assert store.identifiers() == before
         assert sorted(item.name for item in (state.path / "snapshots").iterdir()) == sorted(before)
         assert store.check().problems == ()
+
+
+def test_a_disk_that_confirms_nothing_is_told_before_anything_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A barrier that can never pass would fail at the commit and again on the way back, at every start."""
+    lay_out(tmp_path)
+    before = digest(tmp_path)
+    with open_state(tmp_path) as state:
+        monkeypatch.setattr(primitives, "sync_volume", _unable)
+        with pytest.raises(RefusedError) as refusal:
+            run_transaction(PLAN, workstation=PlainWorkstation(tmp_path), packages=NoPackages(), state=state)
+        assert refusal.value.problems[0].ref == "volume.io-error"
+        assert not (state.path / "run/journal.log").exists()
+        assert not any((state.path / "snapshots").iterdir())
+    assert digest(tmp_path) == before
+
+
+def test_a_way_back_that_the_disk_does_not_confirm_keeps_its_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not called done, and is tried again at the next start; but that the files are as before is not hidden."""
+    lay_out(tmp_path)
+    before = digest(tmp_path)
+
+    def fail_now(step: int) -> None:
+        if step == 1:
+            monkeypatch.setattr(primitives, "sync_volume", _unable)
+            raise WorkstationError(Problem(ref="volume.io-error", params={"path": "/", "error": "EIO"}))
+
+    with open_state(tmp_path) as state:
+        result = run_transaction(PLAN, workstation=PlainWorkstation(tmp_path, fail_now), packages=NoPackages(), state=state)
+        assert (result.outcome, result.digest_after == result.digest_before == before) == ("broken", True)
+        assert "volume.io-error" in [problem.ref for problem in result.problems]
+        assert (state.path / "run/journal.log").exists()
+        monkeypatch.undo()
+        with Volume(tmp_path) as volume:
+            assert recover(state, volume).outcome == "rolled-back"
+    assert digest(tmp_path) == before
+
+
+def _unable(_fd: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
