@@ -65,6 +65,8 @@ class Restoration:
         self._progress = progress
         self._wanted = {item.path: item for item in manifest.paths}
         self._ancestors = {item.path: item for item in manifest.ancestors}
+        # ours with all that lies below
+        self._trees = tuple(f"{volume.canonical(entry.path)}/" for entry in manifest.scope if entry.kind == "tree")
         self._made: list[PathState] = []
         self._reached: set[str] = set()
         self._unlocked: set[str] = set()
@@ -186,7 +188,11 @@ class Restoration:
             self._unlock_above(path)
             if found.kind != "directory":
                 self._changed += self._volume.remove_file(path)
-            elif self._volume.remove_empty_directory(path):
+                continue
+            if f"{path}/".startswith(self._trees):
+                # no state, so no listing names them; what is bound there is a program of ours, or it has lost its folder anyway
+                self._changed += self._volume.remove_sockets(path)
+            if self._volume.remove_empty_directory(path):
                 self._changed += 1
             elif wanted is not None and wanted.kind != "absent":
                 raise refused("snapshot.folder-in-the-way", path)
@@ -198,9 +204,17 @@ class Restoration:
             self._make_ancestors(path)
             if wanted.kind == "directory":
                 self._unlock_above(path)
+                self._give_way(path, now.get(path))
                 if self._volume.make_directory(path, Metadata(mode=0o700)):
                     now.pop(path, None)
                     self._changed += 1
+
+    def _give_way(self, path: str, now: PathState | None) -> None:
+        """A socket in the place of a folder of ours: nothing was listed there, and nothing can be made."""
+        if (now is None or now.kind == "absent") and f"{path}/".startswith(self._trees):
+            entry = self._volume.lstat(path)
+            if entry is not None and entry.socket:
+                self._changed += self._volume.remove_file(path)
 
     def _make_ancestors(self, path: str) -> None:
         folder = path.rsplit("/", 1)[0]

@@ -26,7 +26,7 @@ from atsam_safe.volume.reading import CHUNK, MAXIMUM_DEPTH, WRITTEN_FOLDERS, Vol
 from atsam_safe.words.model import WorkstationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from atsam_safe.volume.model import Entry, Metadata
@@ -254,10 +254,18 @@ class Volume(VolumeReader):
         entry = self.lstat(folder)
         if entry is None or entry.kind != "directory":
             return 0
+        return self._remove_names(folder, lambda name, mode: is_temporary(name) and not stat.S_ISDIR(mode))
+
+    def remove_sockets(self, folder: str) -> int:
+        """Remove the sockets in ``folder`` itself, which hold no state but keep it from being empty; the number removed."""
+        return self._remove_names(folder, lambda _name, mode: stat.S_ISSOCK(mode))
+
+    def _remove_names(self, folder: str, goes: Callable[[str, int], bool]) -> int:
+        """Remove what lies in ``folder`` and ``goes``, by its name and its mode."""
         count = 0
         with self._folder(self.parts(folder), folder) as fd:
             for name in primitives.list_names(fd):
-                if is_temporary(name) and not stat.S_ISDIR(primitives.lstat(name, fd).st_mode):
+                if goes(name, primitives.lstat(name, fd).st_mode):
                     primitives.unlink(name, fd)
                     count += 1
         return count
