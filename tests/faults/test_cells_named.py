@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from faults.blackouts import STORIES
 from faults.hostile import KINDS, ODDITIES
 from faults.scene import SCENARIOS
 from faults.test_store_damage import DAMAGES
@@ -25,7 +26,7 @@ def test_every_test_that_is_named_exists() -> None:
 
 
 def test_every_kind_and_scenario_that_is_named_exists() -> None:
-    known = {*KINDS, *ODDITIES, *(scenario.name for scenario in SCENARIOS), "recover with a torn journal"}
+    known = {*KINDS, *ODDITIES, *(scenario.name for scenario in SCENARIOS), *(story.name for story in STORIES), *DAMAGES}
     named = re.findall(r"“([^”]+)”", PAGE)
     assert len(named) > 50
     for name in named:

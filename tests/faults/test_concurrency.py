@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import multiprocessing
@@ -20,7 +21,7 @@ from atsam_safe.volume import Volume
 from atsam_safe.words.model import AtsamSafeError, BusyError
 from faults.fingerprint import STATE_FOLDER, fingerprint
 from lab.heart import NoPackages, PlainWorkstation, lay_out
-from lab.heart_runs import PLAN, go_back, install, mend, throw_away
+from lab.heart_runs import PLAN, digest, go_back, install, mend, throw_away
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +84,45 @@ def worker(root: Path, seed: int, answers: Connection) -> None:
     answers.close()
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ran:
+    """One run that kept a snapshot, as its journal tells it: the snapshot's number, and the digests before and after."""
+
+    number: int
+    id: str
+    command: str
+    before: str
+    after: str
+
+
+def require_sequence(root: Path, first: str) -> list[Ran]:
+    """Hold the runs in the history against a sequential model; in the order of their snapshots, which no clock decides.
+
+    The first began in the state ``first``, each in the state in which the one before it ended, a rollback ended in the one in which the run
+    before it began, and the last one in what is on the disk.
+    """
+    ran: list[Ran] = []
+    for path in (root / STATE_FOLDER / "history").glob("*.log"):
+        records = [json.loads(line.split(b" ", 2)[2]) for line in path.read_bytes().splitlines()]
+        kept = next((record for record in records if record["record"] == "snapshot"), None)
+        if kept is not None:
+            number = int(kept["snapshot"].partition("-")[0])
+            command = records[0]["command"]
+            ran.append(Ran(number=number, id=path.stem, command=command, before=kept["digest"], after=records[-1]["digest"]))
+    ran.sort(key=lambda run: run.number)
+    assert len({run.number for run in ran}) == len(ran)
+    assert len({run.after for run in ran}) > 1, "in a workstation that never changes every order is a sequence"
+    assert ran[0].before == first
+    for earlier, later in itertools.pairwise(ran):
+        assert later.before == earlier.after, (earlier, later)
+        if later.command == "rollback":
+            assert later.after == earlier.before, (earlier, later)
+    assert ran[-1].after == digest(root)
+    return ran
+
+
 def test_the_history_of_many_processes_is_a_sequence(root: Path) -> None:
+    first = digest(root)
     pipes = [FORK.Pipe(duplex=False) for _ in range(PROCESSES)]
     processes = [FORK.Process(target=worker, args=(root, SEED + number, pipe[1])) for number, pipe in enumerate(pipes)]
     for process in processes:
@@ -96,13 +135,14 @@ def test_the_history_of_many_processes_is_a_sequence(root: Path) -> None:
     changing = [entry for entry in history if entry["name"] not in READING]
     # only a workstation that never had a snapshot refuses a rollback; reading beside a change may see it half made
     assert {ref for entry in changing for ref in entry.get("refs", [])} <= {"snapshot.none"}
-    committed = sorted((entry for entry in history if entry["outcome"] == "committed"), key=lambda entry: entry["at"])
+    committed = {entry["id"]: entry for entry in history if entry["outcome"] == "committed"}
     assert len(committed) >= 3
-    for earlier, later in itertools.pairwise(committed):
-        if earlier["name"] == "install" or later["name"] == "rollback":
-            assert earlier["id"] != later["id"]
-    logs = sorted(path.stem for path in (root / STATE_FOLDER / "history").glob("*.log"))
-    assert {entry["id"] for entry in committed} <= set(logs)
+    ended = {run.id: run for run in require_sequence(root, first) if run.id in committed}
+    # what each process was told is what the disk says of that run, and no run was told twice
+    assert {name: (run.command, run.before, run.after) for name, run in ended.items()} == {
+        name: (entry["name"], entry["before"], entry["after"]) for name, entry in committed.items()
+    }
+    assert len(committed) == sum(entry["outcome"] == "committed" for entry in history)
     with open_state(root) as state, Volume(root) as volume:
         assert recover(state, volume).outcome == "nothing-to-do"
         assert SnapshotStore(state).check().problems == ()
@@ -112,6 +152,7 @@ def test_the_history_of_many_processes_is_a_sequence(root: Path) -> None:
 
 def test_the_chain_of_digests_is_unbroken(root: Path) -> None:
     """Each run began in the state in which the one before it ended: nobody changed anything in between."""
+    first = digest(root)
     pipes = [FORK.Pipe(duplex=False) for _ in range(2)]
     processes = [FORK.Process(target=worker, args=(root, SEED + 100 + number, pipe[1])) for number, pipe in enumerate(pipes)]
     for process in processes:
@@ -120,16 +161,7 @@ def test_the_chain_of_digests_is_unbroken(root: Path) -> None:
         pipe[0].recv()
     for process in processes:
         process.join(60)
-    ends: list[tuple[float, str, str]] = []
-    for path in (root / STATE_FOLDER / "history").glob("*.log"):
-        records = [json.loads(line.split(b" ", 2)[2]) for line in path.read_bytes().splitlines()]
-        kept = next((record for record in records if record["record"] == "snapshot"), None)
-        if kept is not None:
-            ends.append((records[-1]["at"], kept["digest"], records[-1]["digest"]))
-    ordered = sorted(ends)
-    assert len(ordered) >= 2
-    for (_, _, after), (_, before, _) in itertools.pairwise(ordered):
-        assert before == after
+    assert len(require_sequence(root, first)) >= 2
 
 
 def stopped_in_the_middle(root: Path, what: Callable[[Path], str], changes: int) -> int:

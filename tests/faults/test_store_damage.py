@@ -9,9 +9,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from atsam_safe.snapshot import SnapshotStore, open_state
+from atsam_safe.snapshot.manifest import parse, render
 from atsam_safe.transaction import recover, rollback
 from atsam_safe.volume import Volume
 from atsam_safe.words.model import AtsamSafeError
@@ -83,6 +85,52 @@ def newer(state: Path) -> None:
     rewrite(path, lambda content: content.replace(b'"format":1', b'"format":99').replace(b'"format": 1', b'"format": 99'))
 
 
+def second_copy(place: Path, other: Path) -> None:
+    """A second copy of a file of the store, its folder made as the store makes one."""
+    if not other.parent.exists():
+        other.parent.mkdir(mode=0o700)
+    shutil.copy2(place, other)
+
+
+def beside(state: Path) -> Path:
+    """A folder of objects that is not the one of the needed object."""
+    return state / "objects" / f"{int(needed(state).parent.name, 16) ^ 1:02x}"
+
+
+def second_snapshot(state: Path, name: Callable[[str], str], **inside: int) -> None:
+    """The last snapshot once more under another name; ``inside``: its list of files agrees, its number is this, and it is whole."""
+    place = snapshot(state)
+    other = place.with_name(name(place.name))
+    shutil.copytree(place, other, symlinks=True)
+    if inside:
+        rewrite(
+            other / "manifest.json", lambda content: render(msgspec.structs.replace(parse(content, place.name), id=other.name, **inside))
+        )
+
+
+def one_later(name: str) -> str:
+    """The next number."""
+    return f"{int(name[:6]) + 1:06d}{name[6:]}"
+
+
+def number_of(state: Path) -> int:
+    """Number of the last snapshot."""
+    return int(snapshot(state).name[:6])
+
+
+def other_tail(name: str) -> str:
+    """The same number and time, another random end."""
+    return f"{name[:-4]}{int(name[-4:], 16) ^ 0xFFFF:04x}"
+
+
+def two_names(state: Path) -> None:
+    """One file under two names, as a careless copy of the folder with hard links leaves it."""
+    other = beside(state) / needed(state).name
+    if not other.parent.exists():
+        other.parent.mkdir(mode=0o700)
+    other.hardlink_to(needed(state))
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "last bit of an object flipped": lambda state: rewrite(needed(state), lambda content: content[:-1] + bytes([content[-1] ^ 1])),
     "first bit of an object flipped": lambda state: rewrite(needed(state), lambda content: bytes([content[0] ^ 128]) + content[1:]),
@@ -95,6 +143,28 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "object is a link": lambda state: replace_by_link(needed(state)),
     "object is a folder": folder_for_object,
     "folder of objects is a link": lambda state: replace_by_link(needed(state).parent),
+    "duplicate: object in a second folder as well": lambda state: second_copy(needed(state), beside(state) / needed(state).name),
+    "duplicate: object under two names of one file": two_names,
+    "duplicate: object under a second hash as well": lambda state: second_copy(needed(state), needed(state).with_name("0" * 62)),
+    "duplicate: object beside itself": lambda state: second_copy(needed(state), needed(state).with_name(f"{needed(state).name}.1")),
+    "duplicate: object in upper case as well": lambda state: second_copy(needed(state), needed(state).with_name("ABCDEF" * 10 + "AB")),
+    "duplicate: object at the top under its whole hash": lambda state: second_copy(
+        needed(state), state / "objects" / f"{needed(state).parent.name}{needed(state).name}"
+    ),
+    "duplicate: object under the name of another one": lambda state: rewrite(
+        next(path for path in objects(state) if path != needed(state)), lambda _: needed(state).read_bytes()
+    ),
+    "duplicate: folder of objects twice": lambda state: shutil.copytree(needed(state).parent, beside(state), dirs_exist_ok=True),
+    "duplicate: snapshot under a second name": lambda state: second_snapshot(state, other_tail),
+    "duplicate: snapshot under a later number": lambda state: second_snapshot(state, one_later),
+    "duplicate: whole snapshot under a later number that it does not bear": lambda state: second_snapshot(
+        state, one_later, sequence=number_of(state)
+    ),
+    "duplicate: two snapshots of one number": lambda state: second_snapshot(state, other_tail, sequence=number_of(state)),
+    "duplicate: manifest in the snapshot twice": lambda state: second_copy(
+        snapshot(state) / "manifest.json", snapshot(state) / "manifest (1).json"
+    ),
+    "duplicate: pointer twice": lambda state: second_copy(state / "latest", state / "latest.1"),
     "manifest missing": lambda state: (snapshot(state) / "manifest.json").unlink(),
     "manifest empty": lambda state: rewrite(snapshot(state) / "manifest.json", lambda _: b""),
     "manifest cut short": lambda state: rewrite(snapshot(state) / "manifest.json", lambda content: content[: len(content) // 2]),
@@ -126,6 +196,17 @@ BEGINNINGS = (
     "object of somebody",
     "pointer of nonsense",
     "pointer empty",
+    "duplicate: object in",
+    "duplicate: object under two names",
+    "duplicate: object under a second hash",
+    "duplicate: object beside",
+    "duplicate: object at",
+    "duplicate: folder",
+    "duplicate: snapshot",
+    "duplicate: whole snapshot",
+    "duplicate: two snapshots",
+    "duplicate: manifest",
+    "duplicate: pointer",
 )
 HARMLESS = {name for name in DAMAGES if name.startswith(BEGINNINGS)}
 
@@ -164,6 +245,22 @@ def test_damage_is_found_and_never_spread(name: str, template: Path, tmp_path: P
         assert outcome == "refused", outcome
         assert said
         assert fingerprint(root) == before
+
+
+def test_an_equal_snapshot_under_a_later_number_is_one_more_way_back(template: Path, tmp_path: Path) -> None:
+    """Whole in itself and with a number of its own, however it came: nothing is wrong with it, and both bring the same back."""
+    root = tmp_path / "volume"
+    shutil.copytree(template, root, symlinks=True)
+    first = snapshot(root / STATE_FOLDER).name
+    second_snapshot(root / STATE_FOLDER, one_later, sequence=number_of(root / STATE_FOLDER) + 1)
+    with open_state(root) as state, Volume(root) as volume:
+        report = SnapshotStore(state).check()
+        assert report.problems == ()
+        assert report.restorable == (first, one_later(first))
+        assert recover(state, volume).outcome == "nothing-to-do"
+        assert rollback(state, volume, one_later(first)).outcome == "committed"
+        assert (root / "usr/local/galss/libgalss.dylib").read_bytes().startswith(b"old library")
+        assert rollback(state, volume, first).outcome == "nothing-to-do", "both bring the same state back"
 
 
 @pytest.fixture(scope="module")

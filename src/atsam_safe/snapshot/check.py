@@ -94,6 +94,7 @@ class StoreCheck:
             fault = ObjectStore(self._state).fault(sha256)
             if fault is not None:
                 self._say(fault, object=sha256, snapshot="—", path=object_path(sha256)[1:])
+        self._check_numbers([*restorable, *broken])
         self._check_pointer([*restorable, *broken])
         return CheckReport(
             snapshots=len(readable) + len([name for name in broken if name not in {item.id for item in readable}]),
@@ -222,6 +223,15 @@ class StoreCheck:
                 elif self._check_rights(entry):
                     present[sha256] = entry.size
         return present
+
+    def _check_numbers(self, known: Sequence[str]) -> None:
+        """The order of the snapshots rests on their numbers: two of one number would be ordered by what a clock said."""
+        of_number: dict[str, list[str]] = {}
+        for name in sorted(known):
+            of_number.setdefault(name.partition("-")[0], []).append(name)
+        for number, names in of_number.items():
+            if len(names) > 1:
+                self._say("snapshot.number-twice", number=str(int(number)), snapshots=", ".join(names))
 
     def _check_pointer(self, known: Sequence[str]) -> None:
         try:

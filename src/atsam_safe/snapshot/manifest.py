@@ -85,7 +85,7 @@ def parse(text: bytes, identifier: str) -> Manifest:
         manifest = msgspec.convert(plain, Manifest)
     except (msgspec.ValidationError, UnicodeError) as error:
         raise manifest_error("snapshot.manifest-damaged", identifier) from error
-    if manifest.id != identifier or digest_of(manifest.paths) != manifest.digest:
+    if manifest.id != identifier or manifest.sequence != int(identifier[:6]) or digest_of(manifest.paths) != manifest.digest:
         raise manifest_error("snapshot.manifest-damaged", identifier)
     return manifest
 

@@ -186,6 +186,13 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="snapshot.number-twice",
+        what=N_("Several snapshots bear the number {number}: {snapshots}."),
+        why=N_("This program gives each number once: at least one of them was put there by hand. Which was made first is not certain."),
+        next=N_("Name the snapshot when rolling back: “atsam-safe rollback ID”. Move away what was copied there by hand."),
+        exit_code=11,
+    ),
+    Reference(
         ref="snapshot.wrong-owner",
         what=N_("{path} belongs to another user ({owner})."),
         why=N_("Whoever owns it could change the way back."),
