@@ -133,6 +133,7 @@ class Realigning:
                 volume=volume,
                 state=state,
                 options=changing.options("galss.ini"),
+                watch=changing.watch,
                 progress=progress,
             )
 
@@ -246,6 +247,7 @@ def clear_caches(session: Session, request: LadderRequest) -> CommandResult:
             volume=volume,
             state=state,
             options=changing.options("cache"),
+            watch=changing.watch,
             progress=progress,
         )
     done = result.outcome == "committed"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from atsam_safe.cli import signals
 from atsam_safe.cli.loading import load_for_change
 from atsam_safe.cli.observing import refuse_facts
 from atsam_safe.cli.terminal import forget_typed_ahead
@@ -27,11 +28,12 @@ from atsam_safe.report.result import OK, RESTART_NEEDED, WRONG_COMMAND_LINE, Com
 from atsam_safe.report.transactions import transaction_value, untouched_value
 from atsam_safe.snapshot.state import open_state
 from atsam_safe.snapshot.store import SnapshotStore, refuse_state_in_scope
-from atsam_safe.transaction.executor import interrupted, recover
+from atsam_safe.transaction.executor import interrupted, recover, with_signal
 from atsam_safe.transaction.found import changed_since
 from atsam_safe.transaction.lock import RunLock
 from atsam_safe.transaction.model import RunOptions
 from atsam_safe.transaction.passing import passing_files
+from atsam_safe.transaction.signals import SignalWatch
 from atsam_safe.volume.errors import printable
 from atsam_safe.volume.state_place import default_state_path
 from atsam_safe.words.model import InterruptedRunError, PrivilegesError, Problem, RefusedError, UsageError
@@ -68,6 +70,7 @@ class Changing:
         self.workstation: Workstation = (open_workstation or session.open_workstation)(session.options.root)
         require_rights(self.workstation)
         self.root = Path(self.workstation.volume.root)
+        self.watch = SignalWatch()
 
     @property
     def _state_dir(self) -> Path | None:
@@ -108,10 +111,21 @@ class Changing:
 
     @contextmanager
     def locked_state(self) -> Iterator[tuple[StateFolder, RunLock]]:
-        """The state folder, made if need be, under its lock."""
+        """The state folder, made if need be, under its lock.
+
+        Signals wait inside, also while the lock is let go: an answer must not be lost that says what the run has come to. Looking and
+        deciding before the run is done in ``watch.passing_on()``.
+        """
         load_for_change(self.workstation)
-        with open_state(self.root, self._state_dir) as state, RunLock(state, self.command) as lock:
+        with self.told_whole(), open_state(self.root, self._state_dir) as state, RunLock(state, self.command, self.watch) as lock:
             yield state, lock
+
+    @contextmanager
+    def told_whole(self) -> Iterator[None]:
+        """Around what must not be cut off from its answer: signals wait inside, and once it has ended it is answered, come what may."""
+        with self.watch:
+            yield
+            signals.answer()
 
     def recover_first(self) -> CommandResult | None:
         """End an interrupted run before anything else; returns the answer when the command must stop here."""
@@ -130,13 +144,17 @@ class Changing:
                 raise InterruptedRunError(Problem(ref="state.changed-since-interrupted", params=params, evidence={"paths": shown[:100]}))
             load_for_change(self.workstation)
             self.session.notify(self.session.say(N_("An earlier run was interrupted: it is dealt with first.")))
-            with self.progress() as progress:
-                recovered = recover(state, self.workstation.volume, system=self.workstation, progress=progress)
-        if recovered.exit_code == 0:
-            self.session.recovered = transaction_value(recovered, self.state_place, None, self.session.language)
-            self.session.recovery_notices = recovered.notices
-            return None
-        return self.answer(recovered)
+            with SignalWatch() as watch:
+                with self.progress() as progress:
+                    recovered = recover(state, self.workstation.volume, system=self.workstation, watch=watch, progress=progress)
+                recovered = with_signal(recovered, watch)
+                if recovered.exit_code != 0:
+                    signals.answer()
+                    return self.answer(recovered)
+                self.session.recovered = transaction_value(recovered, self.state_place, None, self.session.language)
+                self.session.recovery_notices = recovered.notices
+                with watch.passing_on():  # one that came since is acted on now that it hides nothing
+                    return None
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -209,6 +227,8 @@ class Changing:
     ) -> CommandResult:
         """The answer after a run. ``facts``: as observed last, for the words of the verification."""
         value = transaction_value(result, self.state_place, facts, self.session.language)
+        if result.signal is None and self.watch.received is not None:
+            result, exit_code = with_signal(result, self.watch), None
         problems = result.problems
         if result.signal is not None:
             problems = (Problem(ref="run.interrupted-by-user"), *problems)

@@ -124,9 +124,14 @@ class KeepPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PruneReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``prune`` removed and kept, and the bytes it freed."""
+    """What ``prune`` removed and kept, and the bytes it freed.
+
+    ``problems``: why some of what the removed ones held is still there. ``signal``: one that came while they were removed.
+    """
 
     removed: tuple[str, ...]
     kept: tuple[str, ...]
     objects_removed: int
     bytes_freed: int
+    problems: tuple[Problem, ...] = ()
+    signal: int | None = None

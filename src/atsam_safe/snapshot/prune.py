@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 from atsam_safe.snapshot import manifest as manifests
 from atsam_safe.snapshot.check import sizes_needed
-from atsam_safe.snapshot.model import KeepPolicy, PruneReport
+from atsam_safe.snapshot.model import PruneReport
 from atsam_safe.snapshot.objects import HASH, object_path
-from atsam_safe.words.model import WorkstationError
+from atsam_safe.words.model import Problem, WorkstationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from atsam_safe.snapshot.model import Manifest
+    from atsam_safe.snapshot.model import KeepPolicy, Manifest
     from atsam_safe.snapshot.state import StateFolder
 
 DAY = 86_400
 JOURNAL_LIMIT = 64 * 1024 * 1024
+ASIDE = ".removed-"
+TRIES = 2
 
 
 def choose(snapshots: Sequence[Manifest], policy: KeepPolicy, *, now: float, protected: frozenset[str]) -> tuple[str, ...]:
@@ -47,45 +49,124 @@ def _stays(item: Manifest, counted: set[str], policy: KeepPolicy, now: float, pr
 
 
 def _aside(name: str) -> str:
-    return f"/snapshots/.removed-{name}"
+    return f"/snapshots/{ASIDE}{name}"
 
 
 class Pruning:
-    """One pruning of one store."""
+    """One pruning of one store: chosen when it is made, carried out by ``run``.
 
-    def __init__(self, state: StateFolder, latest: str | None) -> None:
-        self._state = state
+    The snapshots are gone once their new names are on the disk. From there on nothing can make that undone, so nothing raises: what of
+    their content could not be removed is told beside what is gone.
+    """
+
+    def __init__(self, state: StateFolder, latest: str | None, policy: KeepPolicy) -> None:
+        """Choose. Raises where any manifest cannot be read: it may name any object."""
         self._files = state.files
         self._latest = latest
-
-    def run(self, policy: KeepPolicy) -> PruneReport:
-        """Remove what the policy lets go. Nothing is removed from a store of which any manifest cannot be read."""
+        self._objects_removed = 0
+        self._bytes_freed = 0
         names = tuple(name for name in self._files.list_directory("/snapshots") if manifests.SNAPSHOT_ID.match(name))
-        readable = [manifests.load(self._state, name) for name in names]  # an unreadable one stops here: it may name any object
-        if policy.minimum_free is not None and self._files.free_space() >= policy.minimum_free:
-            return PruneReport(removed=(), kept=names, objects_removed=0, bytes_freed=0)
-        protected = self._protected(names)
-        going = choose(readable, policy, now=time.time(), protected=protected)
-        self._take_away(going)
-        for name in self._files.list_directory("/snapshots"):
-            if name.startswith(".removed-"):
-                self._files.remove_tree(f"/snapshots/{name}")
-        kept = [manifest for manifest in readable if manifest.id not in going]
-        removed, freed = self._remove_unnamed(frozenset(sizes_needed(kept)))
-        return PruneReport(removed=going, kept=tuple(item.id for item in kept), objects_removed=removed, bytes_freed=freed)
+        self._readable = [manifests.load(state, name) for name in names]
+        self._enough = policy.minimum_free is not None and self._files.free_space() >= policy.minimum_free
+        self._going: tuple[str, ...] = ()
+        if not self._enough:
+            self._going = choose(self._readable, policy, now=time.time(), protected=self._protected(names))
 
-    def _take_away(self, going: tuple[str, ...]) -> None:
-        """Give the snapshots names under which they count for nothing; all of them keep their own when the disk does not confirm it."""
+    def run(self) -> PruneReport:
+        """Remove what was chosen. Raises ``WorkstationError`` when nothing could be removed, and nothing was."""
+        if self._enough:
+            return self._report((), ())
+        gone, problems = self._take_away()
+        if not problems:
+            problems = self._clear(frozenset(gone))
+        return self._report(gone, problems)
+
+    def _report(self, gone: tuple[str, ...], causes: tuple[Problem, ...]) -> PruneReport:
+        problems: tuple[Problem, ...] = ()
+        if causes:
+            params = {"count": str(len(gone))}
+            problems = (Problem(ref="snapshot.prune-untidy", params=params, evidence={"removed": list(gone)}), *causes)
+        return PruneReport(
+            removed=gone,
+            kept=tuple(manifest.id for manifest in self._readable if manifest.id not in gone),
+            objects_removed=self._objects_removed,
+            bytes_freed=self._bytes_freed,
+            problems=problems,
+        )
+
+    def _take_away(self) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+        """Give the snapshots names under which they count for nothing; all of them keep their own when the disk does not confirm it.
+
+        Returns which are gone, and why no content may go: of those that did not get their name back the disk has confirmed nothing.
+        """
         try:
-            for name in going:
+            for name in self._going:
                 self._files.rename(manifests.snapshot_folder(name), _aside(name))
             self._files.sync_directory("/snapshots")  # content goes only after no manifest can come back that names it
-        except WorkstationError:
-            for name in going:
-                with contextlib.suppress(WorkstationError):
-                    if self._files.exists(_aside(name)):
+        except WorkstationError as error:
+            for _ in range(TRIES):
+                for name in self._going:
+                    with contextlib.suppress(WorkstationError):
                         self._files.rename(_aside(name), manifests.snapshot_folder(name))
-            raise
+            gone = tuple(name for name in self._going if not self._is_there(name))
+            if not gone:
+                raise
+            return gone, error.problems
+        return self._going, ()
+
+    def _is_there(self, name: str) -> bool:
+        """True when the snapshot is seen under its own name; one that cannot be looked at is not promised to be there."""
+        for _ in range(TRIES):
+            with contextlib.suppress(WorkstationError):
+                return self._files.exists(manifests.snapshot_folder(name))
+        return False
+
+    def _clear(self, gone: frozenset[str]) -> tuple[Problem, ...]:
+        """Remove what counts for nothing any more, as much of it as goes; once more what failed. Returns why some of it stays."""
+        named = frozenset(sizes_needed([manifest for manifest in self._readable if manifest.id not in gone]))
+        problems: list[Problem] = []
+        for _ in range(TRIES):
+            problems.clear()
+            self._each("/snapshots", problems, self._remove_aside)
+            self._each("/objects", problems, lambda folder: self._remove_unnamed(folder, named, problems))
+            if not problems:
+                break
+        return tuple(problems[:1])
+
+    def _each(self, folder: str, problems: list[Problem], remove: Callable[[str], None]) -> None:
+        """Do ``remove`` with every name in ``folder``; what fails is noted and keeps nothing else."""
+        try:
+            names = self._files.list_directory(folder)
+        except WorkstationError as error:
+            problems += error.problems
+            return
+        for name in names:
+            try:
+                remove(name)
+            except WorkstationError as error:
+                problems += error.problems
+
+    def _remove_aside(self, name: str) -> None:
+        if name.startswith(ASIDE):
+            self._files.remove_tree(f"/snapshots/{name}")
+
+    def _remove_unnamed(self, folder: str, named: frozenset[str], problems: list[Problem]) -> None:
+        place = f"/objects/{folder}"
+        entry = self._files.lstat(place)
+        if entry is None or entry.kind != "directory":
+            return
+
+        def remove(rest: str) -> None:
+            sha256 = folder + rest
+            found = self._files.lstat(f"{place}/{rest}")
+            if HASH.match(sha256) is None or sha256 in named or found is None or found.kind != "file":
+                return
+            self._files.remove_file(object_path(sha256))
+            self._objects_removed += 1
+            self._bytes_freed += found.size
+
+        self._each(place, problems, remove)
+        self._files.remove_empty_directory(place)
 
     def _protected(self, names: tuple[str, ...]) -> frozenset[str]:
         """The last one, and every one that the journal of an unfinished run mentions, even where that journal is damaged."""
@@ -97,21 +178,3 @@ class Pruning:
                 return frozenset(kept)
             return frozenset(kept)
         return frozenset(names)
-
-    def _remove_unnamed(self, named: frozenset[str]) -> tuple[int, int]:
-        removed = 0
-        freed = 0
-        for folder in self._files.list_directory("/objects"):
-            entry = self._files.lstat(f"/objects/{folder}")
-            if entry is None or entry.kind != "directory":
-                continue
-            for rest in self._files.list_directory(f"/objects/{folder}"):
-                sha256 = folder + rest
-                found = self._files.lstat(f"/objects/{folder}/{rest}")
-                if HASH.match(sha256) is None or sha256 in named or found is None or found.kind != "file":
-                    continue
-                self._files.remove_file(object_path(sha256))
-                removed += 1
-                freed += found.size
-            self._files.remove_empty_directory(f"/objects/{folder}")
-        return removed, freed

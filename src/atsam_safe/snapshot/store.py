@@ -395,9 +395,13 @@ class SnapshotStore:
         """Everything that is wrong with the store, each fault as a problem; reads every byte, changes nothing."""
         return StoreCheck(self.state, progress).run()
 
+    def pruning(self, policy: KeepPolicy) -> Pruning:
+        """What the policy lets go, chosen and not yet removed. Raises ``ManifestError`` when any manifest is unreadable."""
+        return Pruning(self.state, self.latest(), policy)
+
     def prune(self, policy: KeepPolicy) -> PruneReport:
-        """Remove what the policy lets go. The caller holds the lock. Raises ``ManifestError`` when any manifest is unreadable."""
-        return Pruning(self.state, self.latest()).run(policy)
+        """Remove what the policy lets go. The caller holds the lock. Raises as ``pruning`` and ``Pruning.run`` do."""
+        return self.pruning(policy).run()
 
     def export(self, identifier: str, destination: Path) -> Path:
         """Copy one snapshot, verified, to a new folder or ``.tar`` file from which its ``restore.sh`` works."""

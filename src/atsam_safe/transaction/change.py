@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 from atsam_safe.snapshot.model import no_progress
 from atsam_safe.snapshot.scope import list_scope
-from atsam_safe.transaction.executor import interrupted, verified_by_nobody
-from atsam_safe.transaction.model import RunOptions, TransactionResult, VerificationOutcome
+from atsam_safe.transaction.executor import carried_out, interrupted, verified_by_nobody, with_signal
+from atsam_safe.transaction.model import RunOptions, TransactionResult
 from atsam_safe.transaction.run import Action, Run
-from atsam_safe.transaction.signals import EndedBySignal, SignalWatch
-from atsam_safe.words.model import InterruptedRunError, RefusedError, WorkstationError
+from atsam_safe.transaction.signals import watching
+from atsam_safe.words.model import InterruptedRunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from atsam_safe.plan.model import ScopeEntry
     from atsam_safe.snapshot.model import Progress
     from atsam_safe.snapshot.state import StateFolder
+    from atsam_safe.transaction.signals import SignalWatch
     from atsam_safe.volume.volume import Volume
 
 
@@ -31,8 +32,8 @@ def run_change(
     *,
     volume: Volume,
     state: StateFolder,
-    verification: Callable[[], VerificationOutcome] = verified_by_nobody,
     options: RunOptions = RunOptions(),  # noqa: B008 - a frozen value
+    watch: SignalWatch | None = None,
     progress: Progress = no_progress,
 ) -> TransactionResult:
     """Snapshot ``scope``, carry out ``actions``, verify, commit; or go back. The caller holds the lock of ``state``.
@@ -43,24 +44,19 @@ def run_change(
     problem = interrupted(state)
     if problem is not None:
         raise InterruptedRunError(problem)
-    with SignalWatch() as watch:
-        run = Run(state, volume, command, watch, progress)
-        try:
-            with watch.armed():
-                list_scope(volume, scope, strict=True)
-                run.begin(options, len(actions))
-                run.reserve(scope)
-                run.keep(scope, options)
-                run.carry_out(actions)
-                run.verify(verification)
-                return run.commit(scope)
-        except (Exception, EndedBySignal, KeyboardInterrupt) as error:
-            result = run.fail(error)
-            if result.outcome == "unchanged" and isinstance(error, WorkstationError):
-                raise RefusedError(*error.problems) from error
-            if result.outcome == "unchanged" and not isinstance(error, EndedBySignal | KeyboardInterrupt):
-                raise
-            return result
+    with watching(watch) as signals:
+        run = Run(state, volume, command, signals, progress)
+
+        def forward() -> TransactionResult:
+            list_scope(volume, scope, strict=True)
+            run.begin(options, len(actions))
+            run.reserve(scope)
+            run.keep(scope, options)
+            run.carry_out(actions)
+            run.verify(verified_by_nobody)
+            return run.commit(scope)
+
+        return with_signal(carried_out(run, signals, forward), signals)
 
 
 __all__ = ["Action", "run_change"]

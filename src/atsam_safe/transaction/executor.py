@@ -33,7 +33,7 @@ from atsam_safe.transaction.records import Ended, Staged
 from atsam_safe.transaction.recovery import decide
 from atsam_safe.transaction.reserve import RESERVE_SLACK
 from atsam_safe.transaction.run import STAGING, Action, Run
-from atsam_safe.transaction.signals import EndedBySignal, SignalWatch
+from atsam_safe.transaction.signals import EndedBySignal, SignalWatch, watching
 from atsam_safe.transaction.staged import StagedContent
 from atsam_safe.transaction.target import Target, default_target, target_of
 from atsam_safe.volume.errors import printable, unavailable_problem
@@ -64,6 +64,10 @@ def _locked(state: StateFolder, command: str, lock: RunLock | None) -> Iterator[
         return
     with RunLock(state, command):
         yield
+
+
+def _watch_of(lock: RunLock | None) -> SignalWatch | None:
+    return None if lock is None else lock.watch
 
 
 def interrupted(state: StateFolder) -> Problem | None:
@@ -105,20 +109,36 @@ def run_transaction(
     Call ``recover`` first and observe, plan and run under one ``lock``, or the plan may speak of a state that is gone.
     Raises, with nothing touched: ``BusyError``, ``InterruptedRunError``, ``RefusedError`` (room, store, scope), ``UntrustedPackageError``.
     """
-    with SignalWatch() as watch, _locked(state, plan.command, lock):
-        _refuse_interrupted(state)
-        run = Run(state, workstation.volume, plan.command, watch, progress, workstation)
-        try:
-            with watch.armed():
+    with watching(_watch_of(lock)) as signals:
+        with _locked(state, plan.command, lock):
+            _refuse_interrupted(state)
+            run = Run(state, workstation.volume, plan.command, signals, progress, workstation)
+
+            def forward() -> TransactionResult:
                 _prepare(run, plan, workstation, packages, options)
                 _change(run, plan, workstation)
                 run.verify(verification)
                 return run.commit(plan.scope)
-        except (Exception, EndedBySignal, KeyboardInterrupt) as error:
-            result = run.fail(error)
-            if result.outcome == "unchanged" and not isinstance(error, EndedBySignal | KeyboardInterrupt):
-                raise _untouched(error) from error
-            return result
+
+            result = carried_out(run, signals, forward)
+        return with_signal(result, signals)
+
+
+def carried_out(run: Run, watch: SignalWatch, forward: Callable[[], TransactionResult]) -> TransactionResult:
+    """Forward while no signal comes, back when anything fails. Raises what failed when nothing was touched."""
+    try:
+        with watch.armed():
+            return forward()
+    except (Exception, EndedBySignal, KeyboardInterrupt) as error:
+        result = run.fail(error)
+        if result.outcome == "unchanged" and not isinstance(error, EndedBySignal | KeyboardInterrupt):
+            raise _untouched(error) from error
+        return result
+
+
+def with_signal(result: TransactionResult, watch: SignalWatch) -> TransactionResult:
+    """The result with the signal that came after it was made, as while the lock was let go: it is told, and hides nothing."""
+    return result if watch.received is None else msgspec.structs.replace(result, signal=watch.received)
 
 
 def _untouched(error: BaseException) -> BaseException:
@@ -178,6 +198,7 @@ def recover(
     *,
     system: BeyondFiles | None = None,
     lock: RunLock | None = None,
+    watch: SignalWatch | None = None,
     progress: Progress = no_progress,
 ) -> TransactionResult:
     """Bring an interrupted run to its end: the state before, proven. Idempotent, and safe to be interrupted itself.
@@ -185,14 +206,13 @@ def recover(
     ``outcome``: ``nothing-to-do``, ``unchanged`` (nothing had been touched), ``rolled-back`` or ``broken``; ``id``: the run it ended.
     Raises ``BusyError``, ``JournalDamagedError``, and ``RefusedError`` when only the tidying of a state that is right was not possible.
     """
-    with SignalWatch() as watch:
-        run = Run(state, volume, "recover", watch, progress, system)
+    with watching(watch) as signals:
+        run = Run(state, volume, "recover", signals, progress, system)
         likely = _likely(state)
         try:
             with _locked(state, "recover", lock):
                 result = _recover(run)
-            # one that came while the lock was let go is told as well
-            return result if watch.received is None else msgspec.structs.replace(result, signal=watch.received)
+            return with_signal(result, signals)
         except WorkstationError as error:
             return _not_recovered(run, error, likely)
 
@@ -300,33 +320,39 @@ def rollback(
     Raises, with nothing touched: ``BusyError``, ``InterruptedRunError``, ``ManifestError``, ``RefusedError`` (``snapshot.none``,
     ``snapshot.not-restorable``).
     """
-    with SignalWatch() as watch, _locked(state, "rollback", lock):
-        _refuse_interrupted(state)
-        store = SnapshotStore(state)
-        named = snapshot or default_target(store)
-        if named is None:
-            raise RefusedError(Problem(ref="snapshot.none"))
-        target = target_of(store, volume, named)
-        store.require_restorable(target.manifest)
-        nothing_else = beyond.sealed(state, named) is None
-        run = Run(state, volume, "rollback", watch, progress, system)
-        if nothing_else and present_digest(volume, target.manifest, progress=progress) == target.manifest.digest:
-            return run.result("nothing-to-do")
-        try:
-            with watch.armed():
-                run.require_barrier()
-                run.begin(options, 1)
-                run.reserve(target.manifest.scope)
-                run.keep(target.manifest.scope, options)
-                run.carry_out([_restoring(run, named, target)])
-                run.verify(verification)
-                result = run.commit(target.manifest.scope)
-                return msgspec.structs.replace(result, notices=(*result.notices, *target.notices))
-        except (Exception, EndedBySignal, KeyboardInterrupt) as error:
-            result = run.fail(error)
-            if result.outcome == "unchanged" and not isinstance(error, EndedBySignal | KeyboardInterrupt):
-                raise _untouched(error) from error
-            return result
+    with watching(_watch_of(lock)) as signals:
+        with _locked(state, "rollback", lock):
+            _refuse_interrupted(state)
+            store = SnapshotStore(state)
+            named = snapshot or default_target(store)
+            if named is None:
+                raise RefusedError(Problem(ref="snapshot.none"))
+            target = target_of(store, volume, named)
+            store.require_restorable(target.manifest)
+            run = Run(state, volume, "rollback", signals, progress, system)
+            result = _rolled_back(run, signals, named, target, verification, options)
+        return with_signal(result, signals)
+
+
+def _rolled_back(
+    run: Run, watch: SignalWatch, named: str, target: Target, verification: Callable[[], VerificationOutcome], options: RunOptions
+) -> TransactionResult:
+    scope = target.manifest.scope
+    nothing_else = beyond.sealed(run.state, named) is None
+    if nothing_else and present_digest(run.volume, target.manifest, progress=run.progress) == target.manifest.digest:
+        return run.result("nothing-to-do")
+
+    def forward() -> TransactionResult:
+        run.require_barrier()
+        run.begin(options, 1)
+        run.reserve(scope)
+        run.keep(scope, options)
+        run.carry_out([_restoring(run, named, target)])
+        run.verify(verification)
+        result = run.commit(scope)
+        return msgspec.structs.replace(result, notices=(*result.notices, *target.notices))
+
+    return carried_out(run, watch, forward)
 
 
 def _restoring(run: Run, snapshot: str, target: Target) -> Action:
@@ -345,11 +371,18 @@ def _restoring(run: Run, snapshot: str, target: Target) -> Action:
     return Action(name="restore-snapshot", record={"snapshot": snapshot, "later": list(target.later)}, carry_out=restore)
 
 
-def prune(state: StateFolder, policy: KeepPolicy, *, lock: RunLock | None = None) -> PruneReport:
-    """Remove old snapshots under the lock. Refused while an interrupted run is not recovered: it may need any of them."""
-    with _locked(state, "prune", lock):
-        _refuse_interrupted(state)
-        return SnapshotStore(state).prune(policy)
+def prune(state: StateFolder, policy: KeepPolicy, *, lock: RunLock | None = None, watch: SignalWatch | None = None) -> PruneReport:
+    """Remove old snapshots under the lock. Refused while an interrupted run is not recovered: it may need any of them.
+
+    A signal ends the looking at once, as its handler does; from the first change on it waits, and the report tells of it.
+    """
+    with watching(watch) as signals:
+        with _locked(state, "prune", lock):
+            with signals.passing_on():
+                _refuse_interrupted(state)
+                pruning = SnapshotStore(state).pruning(policy)
+            report = pruning.run()
+        return report if signals.received is None else msgspec.structs.replace(report, signal=signals.received)
 
 
 __all__ = ["AtsamSafeError", "interrupted", "prune", "recover", "rollback", "run_transaction"]

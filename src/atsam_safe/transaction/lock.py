@@ -20,10 +20,12 @@ from atsam_safe.words.model import AtsamSafeError, BusyError, Problem, RefusedEr
 
 if TYPE_CHECKING:
     from atsam_safe.snapshot.state import StateFolder
+    from atsam_safe.transaction.signals import SignalWatch
 
 LOCK = "/lock"
 OWNER_LIMIT = 4096
 TRIES = 100
+RELEASE_TRIES = 2
 
 
 class RunLock:
@@ -33,7 +35,9 @@ class RunLock:
     that is not our plain file lies in its place.
     """
 
-    def __init__(self, state: StateFolder, command: str) -> None:
+    def __init__(self, state: StateFolder, command: str, watch: SignalWatch | None = None) -> None:
+        """``watch``: the one that the owner has around all of it, so that a signal waits while the lock is let go; the run uses it, too."""
+        self.watch = watch
         self._state = state
         self._command = command
         self._fd = -1
@@ -130,9 +134,11 @@ class RunLock:
             return
         try:
             # a file that cannot be removed stays, unlocked and meaningless: it must not turn the end of a run into a failure
-            with contextlib.suppress(OSError, AtsamSafeError), self._state.files.parent(LOCK) as (folder, name):
-                if self._is_current(self._fd, folder, name):
-                    primitives.unlink(name, folder)
+            for _ in range(RELEASE_TRIES):
+                with contextlib.suppress(OSError, AtsamSafeError), self._state.files.parent(LOCK) as (folder, name):
+                    if self._is_current(self._fd, folder, name):
+                        primitives.unlink(name, folder)
+                    break
         finally:
             primitives.close(self._fd)
             self._fd = -1

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
 STAGING = "/run/staging"
 RESTORING = "/run/restoring"
+TRIES = 2
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -306,8 +307,7 @@ class Run:
                     raise
                 problems = error.problems  # the state after stands, and it is said that the disk did not confirm it
             # from here on the run is a success whatever happens: what is left is tidying, done again at the next start if need be
-            with contextlib.suppress(AtsamSafeError):
-                self.clear_leftovers()
+            self.tidy()
             self._committed = self.result("committed", problems)
         return self._committed
 
@@ -365,8 +365,7 @@ class Run:
                 self.end_journal()
             except Exception as error:  # noqa: BLE001 - whatever it is, the workstation may be in between and that must be said
                 return self.broken(problems, problems_of(error))
-            with contextlib.suppress(AtsamSafeError):
-                self.clear_leftovers()
+            self.tidy()
             return self.result("rolled-back", problems)
 
     def restore(self, snapshot: str, whole: Manifest | None = None) -> tuple[RestoreReport, tuple[Problem, ...]]:
@@ -440,6 +439,13 @@ class Run:
             files.remove_tree(place)
         remove_reserve(self.state, self.volume)
         self.store.clear_leftovers()
+
+    def tidy(self) -> None:
+        """Clear what is left after an end that stands whatever becomes of this. One call that failed need not fail again."""
+        for _ in range(TRIES):
+            with contextlib.suppress(AtsamSafeError):
+                self.clear_leftovers()
+                return
 
     def make_staging(self) -> None:
         """An empty private staging folder."""

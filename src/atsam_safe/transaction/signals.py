@@ -28,7 +28,10 @@ class EndedBySignal(BaseException):
 
 
 class SignalWatch:
-    """Context manager around a run. ``received`` is the first signal's number, or ``None``."""
+    """Context manager around a run, its lock included. ``received`` is the first signal's number, or ``None``.
+
+    A caller that goes on after the run gives its own watch to it: what comes while the lock is let go must not hide how the run ended.
+    """
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -74,6 +77,22 @@ class SignalWatch:
             self._deferred += 1
 
     @contextlib.contextmanager
+    def passing_on(self) -> Iterator[None]:
+        """Inside this block signals do what they did before the watch began; one noted before does so at once.
+
+        For looking and deciding under the lock, while nothing is begun: whoever asks for the end then need not wait for it.
+        """
+        for number, handler in self._previous.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        try:
+            if self.received is not None:
+                signal.raise_signal(self.received)
+            yield
+        finally:
+            for number in self._previous:
+                signal.signal(number, self._handle)
+
+    @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
         """Signals are noted, not acted on, inside this block."""
         self._deferred += 1
@@ -81,3 +100,13 @@ class SignalWatch:
             yield
         finally:
             self._deferred -= 1
+
+
+@contextlib.contextmanager
+def watching(watch: SignalWatch | None) -> Iterator[SignalWatch]:
+    """The watch that the caller has around the run already, or one for this run alone."""
+    if watch is not None:
+        yield watch
+        return
+    with SignalWatch() as own:
+        yield own

@@ -6,19 +6,43 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atsam_safe.snapshot import open_state
-from atsam_safe.transaction import recover
+from atsam_safe.snapshot import KeepPolicy, SnapshotStore, open_state
+from atsam_safe.transaction import prune, recover, rollback, run_transaction
 from atsam_safe.transaction.lock import RunLock
 from atsam_safe.transaction.signals import EndedBySignal, SignalWatch
 from atsam_safe.volume import Volume
-from lab.heart_runs import install, killed_at, prepared
+from lab.heart import NoPackages, PlainWorkstation
+from lab.heart_runs import PLAN, install, killed_at, prepared
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from atsam_safe.transaction.model import TransactionResult
 
 
 def ask(number: int = signal.SIGTERM) -> None:
     os.kill(os.getpid(), number)
+
+
+def asking(operation: Callable[..., None], number: int = signal.SIGTERM) -> Callable[..., None]:
+    """``operation`` with a signal that comes just before it."""
+
+    def asked(*arguments: object) -> None:
+        ask(number)
+        operation(*arguments)
+
+    return asked
+
+
+def put_in_place(root: Path) -> TransactionResult:
+    with open_state(root) as state:
+        return run_transaction(PLAN, workstation=PlainWorkstation(root), packages=NoPackages(), state=state)
+
+
+def go_back(root: Path) -> TransactionResult:
+    with open_state(root) as state, Volume(root) as volume:
+        return rollback(state, volume)
 
 
 def test_a_signal_raises_only_where_it_is_armed() -> None:
@@ -60,16 +84,61 @@ def test_an_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, previous)
 
 
+def test_a_noted_signal_is_passed_on_and_later_ones_are_too() -> None:
+    met: list[int] = []
+    previous = signal.signal(signal.SIGTERM, lambda number, _: met.append(number))
+    try:
+        with SignalWatch() as watch:
+            ask()
+            assert met == []
+            with watch.passing_on():
+                assert met == [signal.SIGTERM]
+                ask()
+            assert met == [signal.SIGTERM, signal.SIGTERM]
+            ask()
+        assert met == [signal.SIGTERM, signal.SIGTERM]
+        ask()
+        assert len(met) == 3
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@pytest.mark.parametrize("command", [put_in_place, go_back])
+def test_a_signal_that_comes_while_a_run_lets_its_lock_go_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[[Path], TransactionResult]
+) -> None:
+    root, _ = prepared(tmp_path, *(() if command is put_in_place else (install,)))
+    monkeypatch.setattr(RunLock, "release", asking(RunLock.release))
+    result = command(root)
+    assert (result.outcome, result.signal, result.exit_code) == ("committed", signal.SIGTERM, 143)
+
+
+def test_a_signal_during_a_pruning_waits_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, _ = prepared(tmp_path, install, go_back, install)
+    monkeypatch.setattr(Volume, "rename", asking(Volume.rename))
+    with open_state(root) as state:
+        before = SnapshotStore(state).identifiers()
+        report = prune(state, KeepPolicy(count=1))
+        assert report.signal == signal.SIGTERM
+        assert (report.removed, report.problems) == (before[1:2], ())
+        assert SnapshotStore(state).identifiers() == report.kept
+
+
+def test_a_signal_before_a_pruning_ends_it_with_nothing_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, _ = prepared(tmp_path, install, go_back, install)
+    monkeypatch.setattr(RunLock, "acquire", asking(RunLock.acquire, signal.SIGINT))
+    with open_state(root) as state:
+        before = SnapshotStore(state).identifiers()
+        with pytest.raises(KeyboardInterrupt):
+            prune(state, KeepPolicy(count=1))
+        assert SnapshotStore(state).identifiers() == before
+    assert not (state.path / "lock").exists()
+
+
 def test_a_signal_that_comes_while_a_recovery_lets_its_lock_go_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, _ = prepared(tmp_path)
     assert killed_at(90, install, root)
-    release = RunLock.release
-
-    def asked(lock: RunLock) -> None:
-        ask()
-        release(lock)
-
-    monkeypatch.setattr(RunLock, "release", asked)
+    monkeypatch.setattr(RunLock, "release", asking(RunLock.release))
     with open_state(root) as state, Volume(root) as volume:
         result = recover(state, volume)
     assert (result.outcome, result.signal) == ("rolled-back", signal.SIGTERM)

@@ -86,13 +86,14 @@ class Installation:
         if missing is not None:
             return changing.without_consent(missing, data)
         with changing.locked_state() as (state, lock):
-            before, again, plan_again = self.decide()
-            if plan_again != plan:
-                raise RefusedError(
-                    *((rule_problem(rule) for rule in again.reasons) if again.reasons else (Problem(ref="run.changed-meanwhile"),))
-                )
-            if self.card is not None:
-                self.card.look_before(before)
+            with changing.watch.passing_on():
+                before, again, plan_again = self.decide()
+                if plan_again != plan:
+                    raise RefusedError(
+                        *((rule_problem(rule) for rule in again.reasons) if again.reasons else (Problem(ref="run.changed-meanwhile"),))
+                    )
+                if self.card is not None:
+                    self.card.look_before(before)
             with changing.progress() as progress:
                 result = run_transaction(
                     plan,

@@ -22,6 +22,6 @@ def run(session: Session) -> CommandResult:
             data = {**untouched_value(), "nothing_to_do": True}
             return CommandResult(command="recover", exit_code=OK, data=data, catalogue=origin_of(changing.catalogue))
         load_for_change(changing.workstation)
-        with changing.progress() as progress:
-            result = recover(state, changing.workstation.volume, system=changing.workstation, progress=progress)
+        with changing.told_whole(), changing.progress() as progress:
+            result = recover(state, changing.workstation.volume, system=changing.workstation, watch=changing.watch, progress=progress)
     return changing.answer(result)

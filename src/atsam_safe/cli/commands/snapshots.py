@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from atsam_safe.cli.changing import Changing
-from atsam_safe.report.result import OK, UNFIT, CommandResult, origin_of
+from atsam_safe.report.result import OK, SIGNAL_BASE, UNFIT, CommandResult, origin_of
 from atsam_safe.snapshot.model import KeepPolicy
 from atsam_safe.snapshot.store import SnapshotStore
 from atsam_safe.transaction.executor import prune
@@ -41,7 +41,7 @@ def run(session: Session, *, action: str, snapshot: str | None = None, keep: int
             exit_code = UNFIT if report.broken or problems else OK
             data = {"check": _without_problems(report)}
         elif action == "prune":
-            data = {"prune": msgspec.to_builtins(prune(state, KeepPolicy(count=keep)))}
+            data, exit_code, problems = _pruned(changing, state, keep)
         else:
             data = _exported(state, snapshot or "", folder)
     return CommandResult(
@@ -73,12 +73,25 @@ def _listed(store: SnapshotStore) -> dict[str, Any]:
 def _without_problems(report: msgspec.Struct) -> dict[str, Any]:
     value: dict[str, Any] = msgspec.to_builtins(report)
     value.pop("problems", None)
+    value.pop("signal", None)  # the exit code says it
     return value
 
 
 def _shown(store: SnapshotStore, identifier: str) -> dict[str, Any]:
     manifest = store.manifest(identifier)
     return {"snapshot": msgspec.to_builtins(store.show(identifier)), "manifest": msgspec.to_builtins(manifest)}
+
+
+def _pruned(changing: Changing, state: StateFolder, keep: int) -> tuple[dict[str, Any], int, tuple[Problem, ...]]:
+    """What is gone, whatever else happened. 11: removed, but the store still holds what should have gone with it."""
+    with changing.told_whole():
+        report = prune(state, KeepPolicy(count=keep), watch=changing.watch)
+    problems = report.problems
+    exit_code = UNFIT if problems else OK
+    number = report.signal if report.signal is not None else changing.watch.received
+    if number is not None:
+        exit_code, problems = SIGNAL_BASE + number, (Problem(ref="run.interrupted-by-user"), *problems)
+    return {"prune": _without_problems(report)}, exit_code, problems
 
 
 def _exported(state: StateFolder, identifier: str, folder: str) -> dict[str, Any]:

@@ -83,7 +83,8 @@ def _carry_out(changing: Changing, plan: Plan, data: dict[str, object], notices:
     """Decide again under the lock, then run."""
     seen: list[Facts] = []
     with changing.locked_state() as (state, lock):
-        before, again, plan_again = _decide(changing)
+        with changing.watch.passing_on():
+            before, again, plan_again = _decide(changing)
         if plan_again != plan:
             raise RefusedError(
                 *((rule_problem(rule) for rule in again.reasons) if again.reasons else (Problem(ref="run.changed-meanwhile"),))

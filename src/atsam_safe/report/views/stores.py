@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from atsam_safe.report.blocks import Block, Heading, Line, Table, Verbatim, Verdict
+from atsam_safe.report.result import OK
 from atsam_safe.report.views.common import labelled, moment, problems
 from atsam_safe.words.amounts import size
 from atsam_safe.words.reference import N_
@@ -85,8 +86,8 @@ def _checked(result: CommandResult, language: Language) -> list[Block]:
     return blocks + problems(result.problems, language)
 
 
-def _pruned(data: dict[str, Any], language: Language) -> list[Block]:
-    report = data["prune"]
+def _pruned(result: CommandResult, language: Language) -> list[Block]:
+    report = result.data["prune"]
     text = phrase(
         N_("Snapshots removed: {removed}; kept: {kept}; {size} freed."),
         language,
@@ -94,7 +95,7 @@ def _pruned(data: dict[str, Any], language: Language) -> list[Block]:
         kept=len(report["kept"]),
         size=size(report["bytes_freed"], language),
     )
-    return [Verdict(text, "good")]
+    return [Verdict(text, "good" if result.exit_code == OK else "warning"), *problems(result.problems, language)]
 
 
 def snapshots_view(result: CommandResult, language: Language) -> list[Block]:
@@ -105,7 +106,7 @@ def snapshots_view(result: CommandResult, language: Language) -> list[Block]:
     if "check" in data:
         return _checked(result, language)
     if "prune" in data:
-        return _pruned(data, language)
+        return _pruned(result, language)
     if "export" in data:
         return [Verdict(phrase(N_("Exported to {folder}."), language, folder=data["export"]["folder"]), "good")]
     return _shown(data, language) if "snapshot" in data else []

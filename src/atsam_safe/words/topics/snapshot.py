@@ -166,6 +166,13 @@ REFERENCES: Final = (
         exit_code=21,
     ),
     Reference(
+        ref="snapshot.prune-untidy",
+        what=N_("The snapshots were removed (how many: {count}), but not all that they had kept: not all of the room is free."),
+        why=N_("The disk or the rights did not allow it. The snapshots that stay are not concerned: they can be brought back whole."),
+        next=N_("Run “atsam-safe snapshots prune” again; if it remains, have the disk checked."),
+        exit_code=11,
+    ),
+    Reference(
         ref="snapshot.export-exists",
         what=N_("{path} exists already."),
         why=N_("A copy of a snapshot never overwrites anything."),
