@@ -171,9 +171,11 @@ def _judge_manners(oracle: Oracle, prepared: Prepared, cell: Cell, ended: Ended)
         oracle.say("truth", f"met by {cell.fault}, which is no failure, ended {ended.code}")
     can_tidy = cell.group != "failing calls" or (not cell.sticky and FAMILIES.get(cell.call.name, "marking") in TIDYING)
     refused = prepared.scenario.arguments == RECOVER and ended.code != 0
-    if can_tidy and told(ended) is not None and not refused:
+    # a pruning has no outcome of a run, but it can always tidy
+    if can_tidy and (told(ended) is not None or prepared.states.keeps is not None) and not refused:
         oracle.judge_residue(when=f" by a command that ended {ended.code}")
     oracle.judge_kept(finished=ended.code == 0)
+    oracle.judge_pruned(ended)
 
 
 def recover_and_judge(scene: Scene, oracle: Oracle, *, told_state: str | None = None, pids: list[int] | None = None) -> str:

@@ -21,6 +21,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ STORE_BYTES = 64 * 1024 * 1024
 # exit code → the states that it may be told of; 21 says itself that nothing is known
 UNTOUCHED = frozenset({2, 10, 12, 13, 14, 20, 22})
 SIGNAL_BASE = 128
+STOPPED = frozenset(SIGNAL_BASE + number for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
 ROLLED_BACK = 20
 NAMED = 6
 CLEAN_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -82,7 +84,9 @@ def told(ended: Ended) -> str | None:
         return {"committed": "after", "rolled-back": "before", "unchanged": "before", "nothing-to-do": "still"}.get(outcome)
     if ended.code == 0:
         return "after"
-    return "before" if ended.code in UNTOUCHED else None
+    # a command that a signal ended and that tells of no run says with that that none was begun
+    stopped = ended.code in STOPPED and ended.answer is not None
+    return "before" if stopped or ended.code in UNTOUCHED else None
 
 
 def outcome_of(ended: Ended) -> str | None:
@@ -337,6 +341,17 @@ class Oracle:
             stayed = sorted(set(may_go) & now.snapshots.keys())
             if stayed or now.unnamed():
                 self.say("truth", f"told pruned, but {stayed} and {len(now.unnamed())} contents of nobody are there", false_claim=True)
+
+    def judge_pruned(self, ended: Ended) -> None:
+        """What a pruning tells as removed is exactly what is gone; one that tells of none, however it ended, has taken none away."""
+        if self.states.keeps is None or ended.answer is None:
+            return
+        told_of = (ended.answer.get("data") or {}).get("prune") or {}
+        there = sorted(Kept.at(self.state_folder).snapshots)
+        gone = sorted(self._kept.snapshots.keys() - there)
+        removed, kept = sorted(told_of.get("removed", [])), sorted(told_of.get("kept", there))
+        if (removed, kept) != (gone, there):
+            self.say("truth", f"told {removed} removed and {kept} kept (exit {ended.code}), gone are {gone}", false_claim=True)
 
     def judge_store(self, check: Ended) -> None:
         """The answer of ``snapshots check``: the store is whole (an absent one is, too)."""

@@ -353,6 +353,52 @@ def test_a_pruning_removes_what_its_policy_says_and_nothing_else(volume: Path, g
     assert broken(oracle) == wrong
 
 
+def pruned(code: int, removed: str | None, kept: str = "14") -> Ended:
+    told = {} if removed is None else {"prune": {"removed": [f"00000{one}" for one in removed], "kept": [f"00000{one}" for one in kept]}}
+    return ended(code, out=json.dumps({"exit_code": code, "data": told, "errors": []}))
+
+
+@pytest.mark.parametrize(
+    ("gone", "aside", "answer", "is_true"),
+    [
+        ("23", "", pruned(0, "23"), True),
+        ("23", "", pruned(143, "23"), True),
+        ("23", "3", pruned(11, "23"), True),
+        ("", "", pruned(10, None), True),
+        ("", "", pruned(143, None), True),
+        ("23", "", pruned(10, None), False),
+        ("23", "23", pruned(10, None), False),
+        ("2", "2", pruned(143, None), False),
+        ("23", "", pruned(143, None), False),
+        ("23", "", pruned(0, "2"), False),
+        ("2", "", pruned(11, "23"), False),
+        ("23", "", pruned(0, "23", "134"), False),
+    ],
+)
+def test_what_a_pruning_tells_as_removed_is_what_is_gone(volume: Path, gone: str, aside: str, answer: Ended, *, is_true: bool) -> None:
+    """« Nothing was touched », and a signal without a word of what was done, are claims: no snapshot is gone then, nor put aside."""
+    snapshots = volume / STATE_FOLDER / "snapshots"
+    for number in "1234":
+        keep(volume, "/a", name=f"00000{number}")
+    oracle = Oracle(volume, States(before=fingerprint(volume), keeps=1))
+    for number in gone:
+        place = snapshots / f"00000{number}"
+        place.rename(snapshots / f".removed-00000{number}") if number in aside else shutil.rmtree(place)
+    oracle.judge_pruned(answer)
+    assert (broken(oracle), lies(oracle)) == ((set(), 0) if is_true else ({"truth"}, 1))
+
+
+def test_a_command_that_was_stopped_and_tells_of_no_run_says_that_none_was_begun(oracle: Oracle, volume: Path) -> None:
+    oracle.judge_answer(ended(143))
+    oracle.judge_answer(ended(137))
+    assert oracle.violations == []
+    change(volume)
+    oracle.judge_answer(ended(137))
+    assert oracle.violations == []
+    oracle.judge_answer(ended(143))
+    assert (broken(oracle), lies(oracle)) == ({"truth"}, 1)
+
+
 def test_recovering_twice(oracle: Oracle, volume: Path) -> None:
     before = fingerprint(volume)
     oracle.judge_recovery(ended(0, "rolled-back"), ended(0, "rolled-back"), before)

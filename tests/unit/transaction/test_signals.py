@@ -12,7 +12,7 @@ from atsam_safe.transaction.lock import RunLock
 from atsam_safe.transaction.signals import EndedBySignal, SignalWatch
 from atsam_safe.volume import Volume
 from lab.heart import NoPackages, PlainWorkstation
-from lab.heart_runs import PLAN, install, killed_at, prepared
+from lab.heart_runs import PLAN, go_back, install, killed_at, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def put_in_place(root: Path) -> TransactionResult:
         return run_transaction(PLAN, workstation=PlainWorkstation(root), packages=NoPackages(), state=state)
 
 
-def go_back(root: Path) -> TransactionResult:
+def put_back(root: Path) -> TransactionResult:
     with open_state(root) as state, Volume(root) as volume:
         return rollback(state, volume)
 
@@ -103,7 +103,7 @@ def test_a_noted_signal_is_passed_on_and_later_ones_are_too() -> None:
         signal.signal(signal.SIGTERM, previous)
 
 
-@pytest.mark.parametrize("command", [put_in_place, go_back])
+@pytest.mark.parametrize("command", [put_in_place, put_back])
 def test_a_signal_that_comes_while_a_run_lets_its_lock_go_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[[Path], TransactionResult]
 ) -> None:
