@@ -38,6 +38,10 @@ class NameWatch:
         for patch in self._patches:
             patch.stop()
 
+    def kept(self, path: Path) -> object:
+        """Bytes of the file, or names in the folder, as they were synced last; ``None`` when they never were."""
+        return self._kept.get(_number(path.stat()))
+
     def _syncing(self, real: Callable[[int], None]) -> Callable[[int], None]:
         def fsync(fd: int) -> None:
             real(fd)
@@ -50,7 +54,8 @@ class NameWatch:
     def _naming(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def name(source: os.PathLike[str] | str, target: os.PathLike[str] | str, **options: Any) -> None:  # noqa: ANN401 - as the system
             self.named.append(os.fspath(target))
-            top = Path(source)
+            above = options.get("src_dir_fd")
+            top = Path(source) if above is None else Path(f"/proc/self/fd/{above}").resolve() / source
             below = sorted(top.rglob("*")) if top.is_dir() else []
             self.too_early += [str(path) for path in (top, *below) if self._kept.get(_number(path.stat())) != _content(path)]
             real(source, target, **options)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from atsam_safe.cards.identity import load_key
+from atsam_safe.snapshot import SnapshotStore, open_state
 from atsam_safe.volume import primitives
 from faults.barrier_sites import sites
 from faults.blackouts import ELSEWHERE, HARMLESS, STORIES, Recorded, first_red, losses, record, survey
 from faults.fingerprint import fingerprint
 from faults.named_last import NameWatch
 from faults.power import Recorder, crash, materialise
+from lab.heart import lay_out
+from lab.heart_runs import install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,6 +107,24 @@ def test_the_key_of_a_workstation_has_its_name_after_its_content(tmp_path: Path,
     assert load_key(tmp_path).name == key.name
     assert watch.named
     assert (watch.too_early == []) is synced
+
+
+@pytest.mark.parametrize("synced", [True, False], ids=["as it is", "syncs taken away"])
+@pytest.mark.parametrize("name", ["copy", "copy.tar"])
+def test_an_export_has_its_name_after_all_that_is_in_it_and_keeps_it(tmp_path: Path, name: str, *, synced: bool) -> None:
+    """Told as done, a copy must still be there after a power cut: every file, every folder, and its own name."""
+    root, place = tmp_path / "root", tmp_path / "place"
+    for folder in (root, place):
+        folder.mkdir()
+    lay_out(root)
+    install(root)
+    with open_state(root) as state:
+        store = SnapshotStore(state)
+        with NameWatch(synced=synced) as watch:
+            store.export(store.identifiers()[0], place / name)
+    assert watch.named == [name]
+    assert (watch.too_early == []) is synced
+    assert (name in cast("list[str]", watch.kept(place) or [])) is synced
 
 
 @pytest.mark.repeated

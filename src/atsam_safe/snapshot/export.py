@@ -5,6 +5,7 @@ The copy has the layout of a store (``objects/``, ``snapshots/ID/``, ``latest``,
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -17,17 +18,20 @@ from atsam_safe.snapshot.check import require_restorable, sizes_needed
 from atsam_safe.snapshot.manifest import MANIFEST_LIMIT, RUN_ID, snapshot_folder
 from atsam_safe.snapshot.objects import object_path
 from atsam_safe.snapshot.state import FOLDERS, STATE_FORMAT
+from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import failure, printable
-from atsam_safe.volume.scratch_folder import scratch_folder
+from atsam_safe.volume.scratch_folder import open_scratch_folder
 from atsam_safe.words.model import Problem, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from atsam_safe.snapshot.model import Manifest
     from atsam_safe.snapshot.state import StateFolder
+    from atsam_safe.volume.scratch_folder import Scratch
 
 MODES = {"restore.sh": 0o700}
+COPY = "copy"
 
 
 def _members(state: StateFolder, manifest: Manifest) -> Iterator[tuple[str, int, BinaryIO]]:
@@ -63,44 +67,84 @@ def export(state: StateFolder, manifest: Manifest, destination: Path) -> Path:
     """
     require_restorable(state, manifest)
     if os.path.lexists(destination):
-        raise RefusedError(Problem(ref="snapshot.export-exists", params={"path": printable(str(destination))}))
+        raise _exists(destination)
     try:
         # beside its place, so that it appears whole and at once; what a killed export left there is removed
-        with scratch_folder(f".{destination.name}.pending-", destination.parent) as folder:
-            pending = folder / "copy"
+        with open_scratch_folder(f".{destination.name}.pending-", destination.parent) as scratch:
             if destination.suffix == ".tar":
-                _write_tar(state, manifest, pending)
+                _write_tar(state, manifest, scratch.fd)
             else:
-                _write_folder(state, manifest, pending)
-            pending.rename(destination)
+                _write_folder(state, manifest, scratch.fd)
+            _put_in_place(scratch, destination)
     except OSError as error:
         raise failure(error, str(destination)) from error
     return destination
 
 
-def _write_tar(state: StateFolder, manifest: Manifest, place: Path) -> None:
-    fd = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "wb") as stream:
-        with tarfile.open(fileobj=stream, mode="w") as archive:
-            for name, size, content in _members(state, manifest):
-                member = tarfile.TarInfo(f"{manifest.id}/{name}")
-                member.size = size
-                member.mode = MODES.get(Path(name).name, 0o600)
-                member.mtime = manifest.created_seconds
-                archive.addfile(member, content)
-        stream.flush()
-        os.fsync(stream.fileno())
+def _exists(destination: Path) -> RefusedError:
+    return RefusedError(Problem(ref="snapshot.export-exists", params={"path": printable(str(destination))}))
 
 
-def _write_folder(state: StateFolder, manifest: Manifest, place: Path) -> None:
-    place.mkdir(mode=0o700)
-    for folder in FOLDERS:
-        (place / folder).mkdir(mode=0o700)
-    for name, _, content in _members(state, manifest):
-        target = place / name
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODES.get(target.name, 0o600))
-        with os.fdopen(fd, "wb") as stream:
+def _put_in_place(scratch: Scratch, destination: Path) -> None:
+    """Give the copy its name, for good; when the disk does not confirm it, it is taken back and goes with the scratch folder."""
+    with contextlib.suppress(FileNotFoundError):
+        primitives.lstat(destination.name, scratch.above)
+        raise _exists(destination)
+    primitives.rename(COPY, scratch.fd, destination.name, scratch.above)
+    try:
+        primitives.sync_file(scratch.above)
+    except OSError:
+        with contextlib.suppress(OSError):
+            primitives.rename(destination.name, scratch.above, COPY, scratch.fd)
+        raise
+
+
+@contextlib.contextmanager
+def _new_file(name: str, mode: int, folder: int) -> Iterator[BinaryIO]:
+    """A new file to write to, on stable storage after the block."""
+    fd = primitives.create_file(name, mode, folder)
+    try:
+        with os.fdopen(fd, "wb", closefd=False) as stream:
+            yield stream
+        primitives.sync_file(fd)
+    finally:
+        primitives.close(fd)
+
+
+@contextlib.contextmanager
+def _folder(parts: Sequence[str], top: int) -> Iterator[int]:
+    """The folder below ``top``, made as far as it is not there, opened name by name."""
+    with contextlib.ExitStack() as opened:
+        fd = top
+        for part in parts:
+            with contextlib.suppress(FileExistsError):
+                primitives.make_directory(part, 0o700, fd)
+            fd = primitives.open_directory(part, fd)
+            opened.callback(primitives.close, fd)
+        yield fd
+
+
+def _write_tar(state: StateFolder, manifest: Manifest, top: int) -> None:
+    with _new_file(COPY, 0o600, top) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, size, content in _members(state, manifest):
+            member = tarfile.TarInfo(f"{manifest.id}/{name}")
+            member.size = size
+            member.mode = MODES.get(Path(name).name, 0o600)
+            member.mtime = manifest.created_seconds
+            archive.addfile(member, content)
+
+
+def _write_folder(state: StateFolder, manifest: Manifest, top: int) -> None:
+    """Below ``top``, by descriptors alone: the folder may lie where somebody else can rename it, and put a link in its place."""
+    made: set[tuple[str, ...]] = {(COPY,), *((COPY, folder) for folder in FOLDERS)}
+    for parts in sorted(made):
+        with _folder(parts, top):
+            pass
+    for path, _, content in _members(state, manifest):
+        *folders, name = COPY, *path.split("/")
+        made.update(tuple(folders[:depth]) for depth in range(1, len(folders) + 1))
+        with _folder(folders, top) as folder, _new_file(name, MODES.get(name, 0o600), folder) as stream:
             shutil.copyfileobj(content, stream, 1 << 20)
-            stream.flush()
-            os.fsync(stream.fileno())
+    for parts in sorted(made, reverse=True):
+        with _folder(parts, top) as folder:
+            primitives.sync_file(folder)
