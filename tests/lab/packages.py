@@ -47,6 +47,7 @@ class Component:
     choice: str = ""
     attached: bool = True
     announced: bool = True
+    minimum_os: str = ""
 
     @property
     def folder(self) -> str:
@@ -67,6 +68,7 @@ def package_info(component: Component) -> bytes:
         f'version={quoteattr(component.version)} format-version="2" generator-version="InstallCmds-681" '
         f'install-location={quoteattr(component.install_location)} auth="root"'
     )
+    attributes += f" minimumSystemVersion={quoteattr(component.minimum_os)}" if component.minimum_os else ""
     bundles = "".join(
         f"    <bundle path={quoteattr(path)} id={quoteattr(identifier)} CFBundleShortVersionString={quoteattr(version)}/>\n"
         for path, identifier, version in component.bundles

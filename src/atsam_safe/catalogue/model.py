@@ -94,6 +94,9 @@ class PathRule(Statement, frozen=True, kw_only=True):
     - ``shared_with``: ids of components or dependents that use the same path.
     - ``legacy``: only older releases had it; removed as residue, never expected.
     - ``created_by_script``: not in the payload, made by the vendor's script.
+    - ``essential``: what the component is not without, in every release listed for this system (``server``). Several rules with the
+      same word are alternatives: one of them is enough. A single file must hold something; of a tree, any program in it counts.
+      Files of one release only are its ``witnesses``.
     """
 
     path: str
@@ -104,6 +107,7 @@ class PathRule(Statement, frozen=True, kw_only=True):
     legacy: bool = False
     created_by_script: bool = False
     mode: str | None = None
+    essential: str | None = None
     note: str | None = None
 
 
@@ -132,12 +136,15 @@ class ConfigRule(Statement, frozen=True, kw_only=True):
     ``pair`` names the file it must never be separated from (galss.ini with io_comm.ini).
 
     ``default_sha256`` is the vendor's untouched default (a fact worth telling: automatic configuration did not run).
+
+    ``needed``: the component cannot serve without it; ``serial``: only where one of its readers is on a serial port.
     """
 
     path: str
     format: Literal["ini", "conf", "xml", "json"] = "ini"
     pair: str | None = None
     default_sha256: tuple[str, ...] = ()
+    needed: Literal["always", "serial"] | None = None
 
 
 class CertificateRule(Statement, frozen=True, kw_only=True):

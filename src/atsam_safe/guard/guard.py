@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.names import bundle_text
-from atsam_safe.guard import rules_bundle, rules_conditions, rules_os, rules_package, rules_payload, rules_windows, rules_workstation
+from atsam_safe.guard import (
+    rules_bundle,
+    rules_conditions,
+    rules_essential,
+    rules_os,
+    rules_package,
+    rules_payload,
+    rules_windows,
+    rules_workstation,
+)
 from atsam_safe.guard.case import Case
 from atsam_safe.guard.model import Decision, RuleResult
 from atsam_safe.words.model import Problem, UsageError
@@ -26,6 +35,7 @@ if TYPE_CHECKING:
 RULES: Final = (
     *rules_package.RULES,
     *rules_payload.RULES,
+    *rules_essential.RULES,
     *rules_os.RULES,
     *rules_bundle.RULES,
     *rules_workstation.RULES,

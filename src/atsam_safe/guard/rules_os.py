@@ -210,6 +210,7 @@ def _minimum_os(case: Case) -> str | None:
     wanted = [inspection.product.minimum_os for inspection in case.inspections if inspection.product is not None]
     for part in case.candidate.parts:
         component = case.catalogue.component(part.component)
+        wanted.append(case.inspections[part.package].components[part.part].minimum_os)
         if component is not None:
             wanted += [release.minimum_os for release in component.releases if release.version == part.version]
     below = [minimum for minimum in wanted if minimum is not None and _is_below(case.facts.os.version, minimum)]

@@ -145,12 +145,15 @@ def state_damaged(case: Case) -> Verdict | None:
 def ini_pair_broken(case: Case) -> Verdict | None:
     """One of galss.ini and io_comm.ini without the other: GALSS's own installer would delete it. Here it is kept."""
     seen = {config.path for config in case.facts.configs} | set(case.view.paths)
-    pairs = [(rule.path, rule.pair) for component in case.catalogue.components for rule in component.configs if rule.pair is not None]
+    rules = [rule for component in case.catalogue.components for rule in component.configs]
+    pairs = [(rule.path, rule.pair) for rule in rules if rule.pair is not None]
+    maps = {rule.path for rule in rules if rule.needed == "always"}
     if not pairs:
         return None
     for path, other in pairs:
         if path in seen and other not in seen:
-            return notice(words="config.ini-pair-broken.kept", path=path, other=other, evidence={"present": path, "absent": other})
+            words = "config.ini-pair-broken.map-lost" if other in maps else "config.ini-pair-broken.kept"
+            return notice(words=words, path=path, other=other, evidence={"present": path, "absent": other})
     return PASS
 
 

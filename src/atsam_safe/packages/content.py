@@ -13,11 +13,13 @@ import msgspec
 from atsam_safe.packages.bom import BomEntry, read_bom
 from atsam_safe.packages.checksums import Cksum, cksum
 from atsam_safe.packages.errors import damaged
+from atsam_safe.packages.heads import ImageHead, may_be_image
 from atsam_safe.packages.model import PayloadEntry, PayloadSummary
 from atsam_safe.packages.paths import PathPolicy, absolute, relative_segments
 from atsam_safe.packages.payload import CpioReader, Member, decompress
 
 if TYPE_CHECKING:
+    from atsam_safe.facts.model import BinaryImage
     from atsam_safe.packages.limits import Limits
     from atsam_safe.packages.model import PayloadKind
     from atsam_safe.packages.xar import XarArchive
@@ -190,24 +192,32 @@ class _Walker:
         if line is not None and line.size != member.size & _SIZE_BITS:
             raise damaged(f"{self._place}: {path}", "bom-checksum")
         self._to_compare[path] = line
-        entry = msgspec.structs.replace(entry, size=member.size, checksum=self._content(path, cpio))
+        checksum, image = self._content(path, cpio)
+        entry = msgspec.structs.replace(entry, size=member.size, checksum=checksum, image=image)
         self._keep(entry)
         self._bytes += member.size
         if member.links > 1:
             self._with_data[inode] = entry
 
-    def _content(self, path: str, cpio: CpioReader) -> int:
-        """Read one file's data and hand it to the sink; its checksum."""
+    def _content(self, path: str, cpio: CpioReader) -> tuple[int, BinaryImage | None]:
+        """Read one file's data and hand it to the sink; its checksum, and what it declares if it is a program."""
         checksum = Cksum()
+        head: ImageHead | None = None
+        first = True
         if self._sink is not None:
             self._sink.begin(path)
         for piece in cpio.pieces():
             checksum.update(piece)
+            if first:
+                head = ImageHead() if may_be_image(piece) else None
+                first = False
+            if head is not None:
+                head.write(piece)
             if self._sink is not None:
                 self._sink.write(piece)
         if self._sink is not None:
             self._sink.end()
-        return checksum.value()
+        return checksum.value(), None if head is None else head.image()
 
     def finish(self, compression: str) -> Content:
         """Settle the comparison with the bill of materials and resolve hard links."""
@@ -242,7 +252,7 @@ class _Walker:
             return
         if line is not None and (line.size != original.size & _SIZE_BITS or line.checksum != original.checksum):
             raise damaged(f"{self._place}: {entry.path}", "bom-checksum")
-        self._keep(msgspec.structs.replace(entry, size=original.size, checksum=original.checksum))
+        self._keep(msgspec.structs.replace(entry, size=original.size, checksum=original.checksum, image=original.image))
         self._bytes += original.size
         if self._sink is not None:
             self._sink.same(entry.path, original.path)

@@ -39,6 +39,7 @@ class PackageInfo(msgspec.Struct, frozen=True, kw_only=True):
     bundles: tuple[BundleFact, ...]
     has_payload: bool
     has_scripts: bool
+    minimum_os: str | None = None
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +70,7 @@ def _package_info(archive: XarArchive, folder: str, limits: Limits) -> PackageIn
     if root.tag != "pkg-info":
         raise damaged(place, "root-element")
     action = root.attributes.get("postinstall-action", "none")
+    minimum = root.attributes.get("minimumSystemVersion", "").strip()
     return PackageInfo(
         folder=folder,
         identifier=_identity(root, "identifier"),
@@ -78,6 +80,7 @@ def _package_info(archive: XarArchive, folder: str, limits: Limits) -> PackageIn
         bundles=tuple(_bundle(node) for node in root.walk() if node.tag == "bundle" and "path" in node.attributes),
         has_payload=f"{folder}Payload" in archive.entries,
         has_scripts=f"{folder}Scripts" in archive.entries,
+        minimum_os=minimum if _RELEASE.match(minimum) else None,
     )
 
 

@@ -234,6 +234,7 @@ def _component(
         complete=complete,
         bill=not info.has_payload or f"{info.folder}Bom" in archive.entries,
         selection=selection,
+        minimum_os=info.minimum_os,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from atsam_safe.facts.model import BinaryImage
+
 PackageFormat = Literal["macos-flat-package", "macos-disk-image", "windows-installer", "rpm", "unknown"]
 Verdict = Literal["refused", "unsigned", "untrusted", "developer-id", "authenticode"]
 PayloadKind = Literal["file", "directory", "symlink"]
@@ -19,7 +21,8 @@ PartSelection = Literal["installed", "left-out", "undecided"]
 class PayloadEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One member of a payload at its absolute destination (install location applied, AppleDouble members left out).
 
-    ``link`` is a link's target as stored, ``checksum`` the POSIX cksum.
+    ``link`` is a link's target as stored, ``checksum`` the POSIX cksum; where it is there, the content was read, and ``image`` is what
+    a program declares (``None``: it is no Mach-O file).
     """
 
     path: str
@@ -31,6 +34,7 @@ class PayloadEntry(msgspec.Struct, frozen=True, kw_only=True):
     mtime: int = 0
     link: str | None = None
     checksum: int | None = None
+    image: BinaryImage | None = None
 
 
 class PayloadSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +67,7 @@ class ComponentPackage(msgspec.Struct, frozen=True, kw_only=True):
     ``entries`` is the payload's content, ``None`` when the payload was not read (damaged or script-only package).
     ``complete`` is false for a large payload of which not every check was made yet (``limits.Depth``): unpacking it makes them all.
     ``selection`` is what the package's own choices make of it: ``undecided`` when only JavaScript, which is never run, could tell.
+    ``minimum_os`` is what the package itself declares (``minimumSystemVersion``).
     ``bill`` is false when a payload comes without a bill of materials: the receipt that lists what was installed could not be written.
     """
 
@@ -80,6 +85,12 @@ class ComponentPackage(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = True
     bill: bool = True
     selection: PartSelection = "installed"
+    minimum_os: str | None = None
+
+    @property
+    def images(self) -> tuple[BinaryImage, ...]:
+        """What the programs of the payload declare, as far as its content was read."""
+        return tuple(entry.image for entry in self.entries or () if entry.image is not None and entry.image.architectures)
 
 
 class ProductFact(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import msgspec
 
 from atsam_safe.catalogue.names import bundle_text, component_text
 from atsam_safe.report.json_form import problem_value
+from atsam_safe.verify.essential import highest_minimum
 from atsam_safe.words.model import Problem
 from atsam_safe.words.translate import explain
 
@@ -33,7 +34,19 @@ def _component_package(part: ComponentPackage, catalogue: Catalogue) -> dict[str
         "known_release": part.known_release,
         "restart_action": part.restart_action,
         "selection": part.selection,
+        "minimum_os": part.minimum_os,
+        "programs": _programs(part),
     }
+
+
+def _programs(part: ComponentPackage) -> dict[str, Any] | None:
+    """What the programs of a payload say of themselves: the processors all of them are made for, the macOS all of them start on."""
+    images = part.images
+    if not images:
+        return None
+    names = dict.fromkeys(name for image in images for name in image.architectures)
+    common = [name for name in names if all(name in image.architectures for image in images)]
+    return {"count": len(images), "architectures": common or list(names), "minimum_os": highest_minimum(images)}
 
 
 def inspection_value(inspection: Inspection, catalogue: Catalogue, language: Language) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.verify.bundles import best_fit, os_family_text, strength
+from atsam_safe.verify.configuration import config_findings
 from atsam_safe.verify.dependents import recognise_dependents
+from atsam_safe.verify.essential import minimum_text
 from atsam_safe.verify.examine import Examination
 from atsam_safe.verify.model import Assessment, ComponentState, Finding
 from atsam_safe.verify.products import by_width, is_wide, version_rank
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
     from atsam_safe.verify.model import BundleFit
 
 _MAXIMUM_NAMED: Final = 20
+_OBSTACLES: Final = {
+    "processor": "component.wrong-processor",
+    "rosetta": "component.needs-rosetta",
+    "system": "component.needs-newer-os",
+}
 
 
 def assess(facts: Facts, catalogue: Catalogue) -> Assessment:
@@ -39,13 +46,13 @@ def assess(facts: Facts, catalogue: Catalogue) -> Assessment:
     known_good = fit is not None and fit.certainty is not None and strength(fit.certainty) > strength("inferred")
     findings = [finding for examination in examinations for finding in component_findings(examination)]
     findings += set_findings(facts, catalogue, versions, fit)
-    findings += configuration_findings(facts, catalogue)
+    findings += config_findings(view, catalogue, frozenset(state.component for state in states if state.state != "absent"))
     return Assessment(
         components=states,
         bundle=None if fit is None else fit.bundle,
         bundle_name=None if fit is None else fit.name,
         certainty=None if fit is None else fit.certainty,
-        fit=known_good and whole,
+        fit=known_good and whole and all(finding.severity != "blocking" for finding in findings),
         dependents=recognise_dependents(catalogue, view),
         findings=tuple(findings),
     )
@@ -82,6 +89,7 @@ def component_findings(examination: Examination) -> list[Finding]:
         findings.append(_finding("component.version-unknown", component))
     elif examination.release is None and component.core:
         findings.append(_finding("component.unknown-release", component, blocking=False, version=examination.version))
+    findings += _obstacle_findings(examination)
     findings += _service_findings(examination)
     findings += _width_findings(examination)
     findings += _several_findings(examination)
@@ -128,6 +136,23 @@ def _width_findings(examination: Examination) -> list[Finding]:
     return findings
 
 
+def _obstacle_findings(examination: Examination) -> list[Finding]:
+    """Programs that are there and cannot run here: told of the first one of each kind."""
+    component, view = examination.component, examination.view
+    findings: dict[str, Finding] = {}
+    for path, why in examination.obstacles:
+        image = view.paths[path].image
+        if image is not None and why not in findings:
+            params = {
+                "path": path,
+                "architectures": ", ".join(image.architectures),
+                "minimum": minimum_text(image),
+                "os": os_text(view.facts),
+            }
+            findings[why] = _finding(_OBSTACLES[why], component, blocking=True, **params)
+    return list(findings.values())
+
+
 def _service_findings(examination: Examination) -> list[Finding]:
     """A job file that a whole component needs and that is not there. Only told when its own path is exactly known."""
     component = examination.component
@@ -160,26 +185,6 @@ def set_findings(facts: Facts, catalogue: Catalogue, versions: dict[str, str], f
     if fit.certainty == "field":
         return [Finding(ref="set.field-only", severity="notice", params=params, evidence={"bundle": fit.bundle})]
     return []
-
-
-def configuration_findings(facts: Facts, catalogue: Catalogue) -> list[Finding]:
-    """Facts about configuration files that decisions and people need: a broken pair, an empty file, an untouched default."""
-    findings: list[Finding] = []
-    seen = {config.path: config for config in facts.configs}
-    for component in catalogue.components:
-        for rule in component.configs:
-            config = seen.get(rule.path)
-            if config is None:
-                continue
-            params = {"path": rule.path, "component": component.name}
-            if rule.pair is not None and rule.pair not in seen:
-                params["other"] = rule.pair
-                findings.append(Finding(ref="config.ini-pair-broken", severity="notice", component=component.id, params=params))
-            if config.size == 0:
-                findings.append(Finding(ref="config.empty", severity="notice", component=component.id, params=params))
-            elif config.sha256 in rule.default_sha256:
-                findings.append(Finding(ref="config.untouched-default", severity="info", component=component.id, params=params))
-    return findings
 
 
 def os_text(facts: Facts) -> str:

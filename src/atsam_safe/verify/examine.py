@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from atsam_safe.catalogue.effects import effect_possible
 from atsam_safe.catalogue.patterns import has_wildcard, is_below, matches, matches_below
 from atsam_safe.catalogue.windows_paths import key as windows_key
+from atsam_safe.verify.essential import is_program, lacking, obstacle
 from atsam_safe.verify.model import ComponentState, State, Witness
 from atsam_safe.verify.products import component_products, product_witnesses, serving_products, speaking_products, windows_files
 from atsam_safe.verify.witnesses import (
@@ -23,7 +24,8 @@ from atsam_safe.verify.witnesses import (
 
 if TYPE_CHECKING:
     from atsam_safe.catalogue.model import Catalogue, Component, PathRule, Release
-    from atsam_safe.facts.model import InstalledProduct, Receipt, ReceiptEntry
+    from atsam_safe.facts.model import InstalledProduct, PathFact, Receipt, ReceiptEntry
+    from atsam_safe.verify.essential import Obstacle
 
 # Roles whose absence or change says nothing about a component being whole.
 PASSIVE_ROLES: Final = frozenset({"config", "log", "cache", "data", "backup", "inventory", "private", "receipt"})
@@ -175,15 +177,47 @@ class Examination:
 
     @cached_property
     def missing(self) -> tuple[str, ...]:
-        """Expected paths that are not there: by bill of materials when one could be read, else the witnesses' own files."""
-        if any(receipt.entries is not None for receipt in self.receipts):
-            wanted: tuple[str, ...] = tuple(entry.path for entry in self.expected)
-        else:
-            wanted = self.witness_paths
+        """Expected paths that are not there: of the bills of materials, of the witnesses, and what the release is not without.
+
+        A bill alone would be a package's word for itself: one without the programs agrees with it.
+        """
+        wanted = (*(entry.path for entry in self.expected), *self._witnessed)
         if self.view.facts.os.family == "windows":
-            seen = {windows_key(path) for path in self.view.paths}
+            seen = {windows_key(path) for path, fact in self.view.paths.items() if not _is_empty(fact)}
             return tuple(path for path in wanted if windows_key(path) not in seen)
-        return tuple(path for path in wanted if path not in self.view.paths)
+        empty = (path for path in self._witnessed if path in self.view.paths and _is_empty(self.view.paths[path]))
+        absent = (path for path in wanted if path not in self.view.paths)
+        essential = lacking(self.component, self._holds) if self.release is not None else ()
+        return tuple(dict.fromkeys((*absent, *empty, *essential)))
+
+    @property
+    def _witnessed(self) -> tuple[str, ...]:
+        """The witnesses' own files: of a listed release, or where no bill of materials could be read."""
+        unread = not any(receipt.entries is not None for receipt in self.receipts)
+        return self.witness_paths if unread or self.release is not None else ()
+
+    def _holds(self, rule: PathRule) -> bool:
+        """True when what an essential rule names is there. Of a folder nobody looked into nothing is concluded."""
+        for path in self.view.concrete(rule.path):
+            fact = self.view.paths.get(path)
+            if fact is None or (rule.scope == "file" and _is_empty(fact)):
+                continue
+            if rule.scope == "file" or fact.kind != "directory":
+                return True
+            listed = [entry for receipt in self.receipts for entry in receipt.entries or () if entry.kind != "directory"]
+            below = [entry for entry in listed if is_below(entry.path, path)]
+            seen = (self.view.paths.get(entry.path) for entry in below)
+            if not below or any(one is not None and is_program(one.kind, one.mode, one.size) for one in seen):
+                return True
+        return False
+
+    @cached_property
+    def obstacles(self) -> tuple[tuple[str, Obstacle], ...]:
+        """Essential programs that cannot run on this workstation, and why. Old alternatives beside the right ones harm nobody."""
+        paths = (path for rule in self.component.paths if rule.essential and not rule.legacy for path in self.view.concrete(rule.path))
+        found = ((path, self.view.paths[path].image) for path in paths if path in self.view.paths)
+        system = self.view.facts.os
+        return tuple((path, why) for path, image in found if image is not None and (why := obstacle(image, system)) is not None)
 
     @cached_property
     def changed(self) -> tuple[str, ...]:
@@ -225,6 +259,9 @@ class Examination:
             return "absent"
         if self.changed or self.disagreeing or any(receipt.problem is not None for receipt in self.receipts):
             return "damaged"
+        # Rosetta 2 can be added at any time: the programs themselves are whole.
+        if any(why != "rosetta" for _path, why in self.obstacles):
+            return "damaged"
         if self.missing or not (self.receipts or self.products):
             return "partial"
         return "ok"
@@ -244,3 +281,7 @@ class Examination:
             missing=self.missing if self.present else (),
             changed=self.changed if self.present else (),
         )
+
+
+def _is_empty(fact: PathFact) -> bool:
+    return fact.kind == "file" and fact.size == 0

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from atsam_safe.facts.model import Facts
 
 _OFFLINE = "offline"
+# What is wrong with a component of which every file is there, and as it was released.
+_WITHOUT_FILES = frozenset({"component.witnesses-disagree", "component.wrong-processor", "component.needs-newer-os"})
 
 
 def verify(before: Facts | None, after: Facts, catalogue: Catalogue, planned: Plan | Target) -> Verification:
@@ -130,11 +132,7 @@ def target_findings(assessment: Assessment, after: Facts, catalogue: Catalogue, 
             params |= {"count": str(len(state.missing) + len(state.changed)), "path": next(iter((*state.missing, *state.changed)), "")}
             evidence |= {"missing": list(state.missing[:20]), "changed": list(state.changed[:20])}
             # « 0 files are damaged » helps nobody: when every file is there, the places that contradict each other are what is wrong
-            told = [
-                finding
-                for finding in assessment.findings
-                if finding.component == state.component and finding.ref == "component.witnesses-disagree"
-            ]
+            told = [finding for finding in assessment.findings if finding.component == state.component and finding.ref in _WITHOUT_FILES]
             if state.missing or state.changed or not told:
                 yield Finding(ref="verify.not-whole", severity="blocking", component=state.component, params=params, evidence=evidence)
             yield from (msgspec.structs.replace(finding, severity="blocking") for finding in told)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.words.amounts import BYTES, UNITS, size
-from atsam_safe.words.faults import NONE_OF, PLACES, STAGES, SUBJECTS, fault_words
 from atsam_safe.words.model import DEFAULT_LANGUAGE, Explained, Problem
 from atsam_safe.words.reference import N_, Reference
 from atsam_safe.words.registry import find
@@ -23,7 +21,8 @@ if TYPE_CHECKING:
 _OF_FAULTS: Final = frozenset({"reason", "fault", "detail"})
 _OF_PLACES: Final = frozenset({"place", "part"})
 # Under these names it is given the name of a step or of what was asked.
-_OF_NAMES: Final = {"stage": STAGES, "subject": SUBJECTS}
+_OF_NAMES: Final = frozenset({"stage", "subject"})
+_OF_CODES: Final = _OF_FAULTS | _OF_PLACES | _OF_NAMES
 _LISTS: Final = frozenset({"readers", "cps_reader", "vitale_reader", "cps_found", "vitale_found"})
 _DAYS: Final = frozenset({"first_day", "last_day", "date"})
 _DAY: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
@@ -89,17 +88,30 @@ def worded(params: dict[str, str], language: Language) -> dict[str, str]:
 
 
 def _worded(name: str, value: str, params: dict[str, str], language: Language) -> str:
+    if value == "-" or name in _OF_CODES:
+        coded = _worded_code(name, value, language)
+        if coded is not None:
+            return coded
+    if name == "argument" and value.isupper():
+        return translate(value, language)
+    if name == "limit" and value.isdigit() and "unit" in params:
+        return _worded_amount(int(value), params["unit"], language)
+    return _in_french(name, value) if language == "fr" else value
+
+
+def _worded_code(name: str, value: str, language: Language) -> str | None:
+    """What stands for a code under this name; ``None`` for a dash that is only a dash."""
+    from atsam_safe.words.faults import NONE_OF, STAGES, SUBJECTS  # noqa: PLC0415 - most sentences name no code
+
     if value == "-" and name in NONE_OF:
         return translate(NONE_OF[name], language)
     if name in _OF_FAULTS:
         return _worded_fault(value, language)
     if name in _OF_PLACES:
         return _worded_place(value, language)
-    if name in _OF_NAMES or (name == "argument" and value.isupper()):
-        return translate(_OF_NAMES.get(name, {}).get(value, value), language)
-    if name == "limit" and value.isdigit() and "unit" in params:
-        return _worded_amount(int(value), params["unit"], language)
-    return _in_french(name, value) if language == "fr" else value
+    if name in _OF_NAMES:
+        return translate((STAGES if name == "stage" else SUBJECTS).get(value, value), language)
+    return None
 
 
 def _in_french(name: str, value: str) -> str:
@@ -111,6 +123,8 @@ def _in_french(name: str, value: str) -> str:
 
 def _worded_fault(text: str, language: Language) -> str:
     """One fault, alone or behind the place where it was found: ``Payload: cut-short``. Each is put in words whatever the other is."""
+    from atsam_safe.words.faults import fault_words  # noqa: PLC0415 - see _worded_code
+
     place, colon, code = str(text).rpartition(": ")
     words = fault_words(code)
     if words is None:
@@ -121,6 +135,8 @@ def _worded_fault(text: str, language: Language) -> str:
 
 def _worded_place(text: str, language: Language) -> str:
     """Where in a file: ``table of contents``, or a path inside a member (``Payload: /Library/…``); the names of files stay."""
+    from atsam_safe.words.faults import PLACES  # noqa: PLC0415 - see _worded_code
+
     place, colon, rest = text.partition(": ")
     shown = translate(PLACES.get(place, place), language)
     if not colon:
@@ -134,6 +150,8 @@ def _separator(language: Language) -> str:
 
 def _worded_amount(count: int, unit: str, language: Language) -> str:
     """A bound as people read it: ``67,1 Mo``, ``50 000 fichiers``."""
+    from atsam_safe.words.amounts import BYTES, UNITS, size  # noqa: PLC0415 - bounds of packages only
+
     if unit == BYTES:
         return size(count, language)
     number = f"{count:,}".replace(",", " ") if language == "fr" else f"{count:,}"

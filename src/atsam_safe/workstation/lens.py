@@ -212,7 +212,7 @@ class Lens:
 
     def image(self, path: str) -> BinaryImage | None:
         """What the Mach-O file at ``path`` declares; ``None`` when it is no Mach-O file. Raises ``UnreadableError``."""
-        from atsam_safe.workstation.machofile import read_image  # noqa: PLC0415 - only workstations with components pay for it
+        from atsam_safe.facts.machofile import DamagedImageError, read_image  # noqa: PLC0415 - only workstations with components pay for it
 
         with self.open(path) as stream:
 
@@ -228,6 +228,8 @@ class Lens:
                 return read_image(read_at)
             except OverflowError as error:
                 raise UnreadableError("header points past any file") from error
+            except DamagedImageError as error:
+                raise UnreadableError(str(error)) from error
 
 
 def _is_text(name: str) -> bool:

@@ -120,6 +120,10 @@ def _components(components: list[dict[str, Any]], language: Language) -> list[Bl
         for part in components
     )
     blocks: list[Block] = [Heading(phrase(N_("What it contains"), language)), Table(headers, rows)]
+    programs = [labelled(part["identifier"], text, language) for part in components if (text := _needs(part, language))]
+    if programs:
+        blocks.append(Heading(phrase(N_("What its programs are made for"), language)))
+        blocks += [Line(f"- {program}", 1) for program in programs]
     scripts = [
         labelled(part["identifier"], f"{script['name']} ({script['sha256'][:12]}…)", language)
         for part in components
@@ -131,6 +135,17 @@ def _components(components: list[dict[str, Any]], language: Language) -> list[Bl
         if len(scripts) > SHOWN_SCRIPTS:
             blocks.append(Line(phrase(N_("… and {count} more (see --json)"), language, count=len(scripts) - SHOWN_SCRIPTS), 1))
     return blocks
+
+
+def _needs(part: dict[str, Any], language: Language) -> str:
+    """Processors and systems of one part: as its programs say, and as its own declaration does."""
+    programs = part.get("programs") or {}
+    told = [
+        ", ".join(programs.get("architectures", ())),
+        phrase(N_("macOS {version} or later"), language, version=programs["minimum_os"]) if programs.get("minimum_os") else "",
+        phrase(N_("declared: macOS {version} or later"), language, version=part["minimum_os"]) if part.get("minimum_os") else "",
+    ]
+    return ", ".join(text for text in told if text)
 
 
 def rules_blocks(rules: Iterable[dict[str, Any]], language: Language) -> list[Block]:

@@ -457,6 +457,8 @@ TITLES: Final = {
     "package.overwrites-foreign": N_("Nothing of other software would be overwritten"),
     "package.writes-system": N_("Nothing is written in folders of macOS itself"),
     "package.unknown-paths": N_("Every component keeps to its known places"),
+    "package.essential-missing": N_("Every component brings its programs"),
+    "package.essential-unusable": N_("The programs of every component can run here"),
     "os.unreadable": N_("The release of the system can be read"),
     "os.compatibility-lie": N_("The release of the system is the true one"),
     "os.wrong-family": N_("The package is for this family of systems"),

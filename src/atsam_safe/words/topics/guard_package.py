@@ -134,6 +134,28 @@ REFERENCES: Final = (
         next=N_("Nothing to do. If other software uses that place, ask the publisher first."),
     ),
     Reference(
+        ref="package.essential-missing",
+        what=N_("{component}: the package is without programs that this component needs (missing or empty: {count}, first {path})."),
+        why=N_("The card or the readers would not work afterwards, although everything the package lists would be in place."),
+        next=N_(
+            "Download the package again from the publisher's site. If the publisher says that its installer puts these programs in place "
+            "by other means: “--accept package.essential-missing”; what is then still missing at the end undoes the installation."
+        ),
+        acceptable=True,
+    ),
+    Reference(
+        ref="package.essential-unusable",
+        what=N_("{component}: {path} is made for {architectures} processors; nothing of it runs on this workstation ({hardware}, {os})."),
+        why=N_("The system would not start it, and the card or the readers would not work."),
+        next=N_("Get the package for this workstation from the publisher."),
+    ),
+    Reference(
+        ref="package.essential-unusable.minimum",
+        what=N_("{component}: {path} needs macOS {minimum} or later; this workstation has {os}."),
+        why=N_("The system would not start it, and the card or the readers would not work."),
+        next=N_("Get the package for this workstation from the publisher."),
+    ),
+    Reference(
         ref="package.overwrites-foreign",
         what=N_("The package would overwrite files of other software: {count}, first {path} ({owner})."),
         why=N_("That software could stop working."),

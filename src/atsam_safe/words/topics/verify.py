@@ -43,6 +43,29 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="component.wrong-processor",
+        what=N_("{component}: {path} is made for {architectures} processors; nothing of it runs on this workstation ({os})."),
+        why=N_("The system does not start it: the card or the readers do not work."),
+        next=N_("Install the build that suits this workstation: “atsam-safe check” names it. The present state is kept for going back."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="component.needs-newer-os",
+        what=N_("{component}: {path} needs macOS {minimum} or later; this workstation has {os}."),
+        why=N_("The system does not start it: the card or the readers do not work."),
+        next=N_("Install the build that suits this workstation: “atsam-safe check” names it. The present state is kept for going back."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="component.needs-rosetta",
+        what=N_(
+            "{component}: {path} is made for Intel processors, and Rosetta 2, which translates for this Mac's processor, is not installed."
+        ),
+        why=N_("Without it the system does not start the program."),
+        next=N_("Install Rosetta 2: in the Terminal, “softwareupdate --install-rosetta”."),
+        exit_code=11,
+    ),
+    Reference(
         ref="component.no-receipt",
         what=N_("{component} is there ({path}), but the system does not remember its installation."),
         why=N_("It was copied by hand or half removed: its version cannot be relied upon."),
@@ -137,10 +160,69 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="config.ini-pair-broken.map-lost",
+        what=N_("{path} is there without {other}: the description of the readers is lost."),
+        why=N_(
+            "{path} alone describes no reader. An installation would put the publisher's default (a serial reader) in the place of {other}."
+        ),
+        next=N_(
+            "Put a copy of {other} back first: the publisher's installer keeps dated ones in /Library/Preferences/santesocial/galssV3. "
+            "Without any, have the readers set up again after the installation."
+        ),
+    ),
+    Reference(
         ref="config.empty",
         what=N_("{path} is empty."),
         why=N_("The description of the readers was lost, probably by an interrupted write."),
         next=N_("Put a copy back: the publisher's installer keeps dated ones in /Library/Preferences/santesocial/galssV3."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="config.missing",
+        what=N_("{component} is installed without {path}, the description of the readers."),
+        why=N_(
+            "Programs that reach the readers through {component} find none (error 32769). Software that reads USB readers directly is not "
+            "affected."
+        ),
+        next=N_("Put a copy back if there is one. Otherwise have the person who maintains the workstation set up the readers again."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="config.missing.backup",
+        what=N_("{component} is installed without {path}. Copies that the publisher's installer kept: {count}, the newest {backup}."),
+        why=N_("Programs that reach the readers through {component} find none. Software that reads USB readers directly is not affected."),
+        next=N_("Copy {backup} to {path}, then read a card. If that copy is no longer right, have the readers set up again."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="config.missing.ports",
+        what=N_("A reader is on a serial port, and {path}, which says where the serial ports are, is missing."),
+        why=N_("{component} refuses the connection to such a reader (error 32780)."),
+        next=N_("Put a copy back if there is one. Otherwise have the person who maintains the workstation set up the ports again."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="config.no-file",
+        what=N_("In the place of {path} there is something else: a folder or a device."),
+        why=N_("{component} looks for its settings there and finds none."),
+        next=N_(
+            "Look inside for a copy of the file, give the folder another name, and put the file in its place; the publisher's installer "
+            "keeps dated copies in /Library/Preferences/santesocial/galssV3."
+        ),
+        exit_code=11,
+    ),
+    Reference(
+        ref="config.too-large",
+        what=N_("{path} is far larger than any description of readers is: its content was not read."),
+        why=N_("Something else was probably written into it; {component} may find no reader."),
+        next=N_("Look at it with a text editor, or put a copy back: dated ones are in /Library/Preferences/santesocial/galssV3."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="config.unreadable",
+        what=N_("{path} cannot be read."),
+        why=N_("Its rights or the disk are in the way; {component} may find no reader either."),
+        next=N_("Run the command again as an administrator. If it stays so, have the disk checked."),
         exit_code=11,
     ),
     Reference(

@@ -1,8 +1,9 @@
 """A small bounded reader of Mach-O files: architectures, declared library version, minimum macOS.
 
 Only headers and load commands are read (a few kilobytes), through a ``read`` function that the caller bounds to one open
-file. Format: Apple's ``mach-o/fat.h`` and ``mach-o/loader.h``. Existing readers load every command eagerly and without a limit,
-so a damaged file costs them unbounded memory; here every count and length is checked against a limit first.
+file or to one member of a payload. Format: Apple's ``mach-o/fat.h`` and ``mach-o/loader.h``. Existing readers load every command
+eagerly and without a limit, so a damaged file costs them unbounded memory; here every count and length is checked against a limit
+first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Callable
 from typing import Final
 
 from atsam_safe.facts.model import BinaryImage
-from atsam_safe.workstation.unreadable import UnreadableError
 
 ReadAt = Callable[[int, int], bytes]
 """``read(offset, size)`` returns up to ``size`` bytes at ``offset``, fewer only at the end of the file."""
@@ -45,8 +45,8 @@ _PLATFORM_MACOS: Final = 1
 _COMMAND_HEADER: Final = 8
 
 
-class DamagedImageError(UnreadableError):
-    """The file begins like a Mach-O file but its header contradicts itself. The observer turns it into ``PathFact.problem``."""
+class DamagedImageError(ValueError):
+    """The file begins like a Mach-O file but its header contradicts itself, or ends too early. It never leaves the caller's room."""
 
 
 class _Slice:

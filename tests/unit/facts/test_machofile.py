@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atsam_safe.workstation.machofile import MAX_ARCHITECTURES, MAX_COMMANDS, DamagedImageError, ReadAt, read_image
+from atsam_safe.facts.machofile import MAX_ARCHITECTURES, MAX_COMMANDS, DamagedImageError, ReadAt, read_image
 from lab.macho import image, thin_image
 
 
