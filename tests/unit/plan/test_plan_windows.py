@@ -183,12 +183,14 @@ def test_whoever_is_expected_to_sign_srvsvcnam_may(organisation: str, outcome: s
 
 def test_a_registered_product_without_its_program_is_not_whole() -> None:
     windir = PathFact(path=r"C:\Windows", kind="directory", mode=0o700, uid=0, gid=0)
-    program = PathFact(path=r"C:\Program Files\santesocial\galss\GALSVW64.EXE", kind="file", mode=0o600, uid=0, gid=0)
+    program = PathFact(path=r"C:\Program Files\santesocial\galss\GALSVW64.EXE", kind="file", mode=0o600, uid=0, gid=0, size=90_000)
     whole = assess(facts(GALSS, paths=(windir, program)), CATALOGUE)
     broken = assess(facts(GALSS, paths=(windir,)), CATALOGUE)
     assert [state.state for state in whole.components if state.component == "galss"] == ["ok"]
     (galss,) = [state for state in broken.components if state.component == "galss"]
     assert (galss.state, galss.missing) == ("partial", (r"C:\Program Files\santesocial\galss\galsvw64.exe",))
+    empty = assess(facts(GALSS, paths=(windir, msgspec.structs.replace(program, size=0))), CATALOGUE)
+    assert [state.missing for state in empty.components if state.component == "galss"] == [galss.missing]
 
 
 def test_databases_and_remote_control_are_told_and_never_a_target() -> None:
