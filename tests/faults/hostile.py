@@ -32,7 +32,7 @@ COMPOUND_FILE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)
 TOP: Final = "Library/Application Support/Galss"
 LONG: Final = "n" * 300
 KEPT: Final = {
-    GALSS: ("galssosx.framework/Versions/A", "galclosx.framework/Versions/A", "galsvosx", "Library/Preferences/"),
+    GALSS: ("galssosx.framework/Versions/A", "galclosx.framework/Versions/A", "pcscosx.framework/Versions/A/pcscosx", "galsvosx", "Library/Preferences/"),
     SRVSVCNAM: ("SrvSVcnam_Lanceur", "LaunchAgents"),
     CRYPTOLIB: ("libcps3", "cps3_pkcs11.conf"),
 }

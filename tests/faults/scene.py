@@ -46,7 +46,15 @@ if TYPE_CHECKING:
     from faults.child import Call
 
 KEPT: Final = {
-    GALSS: ("galssosx.framework/Versions/A", "galclosx.framework/Versions/Current", "galsvosx", "Library/Preferences/", "Resources/Info"),
+    GALSS: (
+        "galssosx.framework/Versions/A",
+        "galclosx.framework/Versions/Current",
+        "galclosx.framework/Versions/A/galclosx",
+        "pcscosx.framework/Versions/A/pcscosx",
+        "galsvosx",
+        "Library/Preferences/",
+        "Resources/Info",
+    ),
     SRVSVCNAM: ("SrvSVcnam_Lanceur", "AC-SRVSVCNAM", "LaunchAgents"),
     CRYPTOLIB: ("libcps3", "cps3_pkcs11.conf", "AC_FORT_PERSONNES", "commun/adm"),
 }
