@@ -19,6 +19,7 @@ from lab.atsam import ATSAM_VERSIONS, CRYPTOLIB, GALSS, SRVSVCNAM, Sabotage, ats
 from lab.authority import ANS, SESAM_VITALE, Authority, Signer
 from lab.cpio import cpio_archive
 from lab.items import Item, directory, file, symlink, with_parents
+from lab.macho import image
 from lab.packages import Component, Product, flipped, product_package, rewritten
 from lab.workstation import FSV
 from lab.xar import XarOptions
@@ -30,9 +31,16 @@ BUILD: Final = "4.41"
 GALSS_VERSION: Final = ATSAM_VERSIONS[BUILD][GALSS]
 COMPOUND_FILE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)
 TOP: Final = "Library/Application Support/Galss"
+CLIENT: Final = "Library/Frameworks/galclosx.framework/Versions/A/galclosx"
 LONG: Final = "n" * 300
 KEPT: Final = {
-    GALSS: ("galssosx.framework/Versions/A", "galclosx.framework/Versions/A", "pcscosx.framework/Versions/A/pcscosx", "galsvosx", "Library/Preferences/"),
+    GALSS: (
+        "galssosx.framework/Versions/A",
+        "galclosx.framework/Versions/A",
+        "pcscosx.framework/Versions/A/pcscosx",
+        "galsvosx",
+        "Library/Preferences/",
+    ),
     SRVSVCNAM: ("SrvSVcnam_Lanceur", "LaunchAgents"),
     CRYPTOLIB: ("libcps3", "cps3_pkcs11.conf"),
 }
@@ -88,6 +96,11 @@ def whole(makers: Makers) -> bytes:
 def holding(*items: Item) -> Callable[[Makers], bytes]:
     """Sound and signed, with these members in its payload and in its bill."""
     return lambda makers: product(makers.trusted.signer(), galss=Sabotage(extra=items))
+
+
+def instead_of(path: str, content: bytes) -> Callable[[Makers], bytes]:
+    """Signed, with other content for one file of GALSS."""
+    return lambda makers: product(makers.trusted.signer(), galss=Sabotage(contents=((path, content),)))
 
 
 def payload_of(change: Callable[[bytes], bytes]) -> Callable[[Makers], bytes]:
@@ -371,6 +384,14 @@ KINDS: Final[dict[str, Kind]] = {
     "hard link to a place outside": Kind(
         group="F8", build=payload_of(lambda packed: packed.replace(b"./Library/Preferences/galss.ini", b"./../../../../etc/master.passwd"))
     ),
+    "a component without one of its programs": Kind(
+        group="F8", build=lambda makers: product(makers.trusted.signer(), galss=Sabotage(missing=(CLIENT,))), codes=REFUSED
+    ),
+    "folder in the place of a program": Kind(group="F8", build=holding(directory(f"{TOP}/galsvosx")), codes=REFUSED),
+    "empty library": Kind(group="F8", build=instead_of(CLIENT, b""), codes=REFUSED),
+    "text in the place of a library": Kind(group="F8", build=instead_of(CLIENT, b"#!/bin/sh\nexit 0\n"), codes=REFUSED),
+    "library for another processor": Kind(group="F8", build=instead_of(CLIENT, image(("arm64",), minimum_os="13.0")), codes=REFUSED),
+    "library for a later system": Kind(group="F8", build=instead_of(CLIENT, image(("x86_64",), minimum_os="10.15")), codes=REFUSED),
     "bill missing": Kind(group="F8", build=billed(b""), codes=REFUSED),
     "payload over a file of another product": Kind(group="F8", build=holding(file(f"{FSV}/ssv/libssv.dylib", b"x")), codes=REFUSED),
     "program where the system starts it": Kind(
@@ -385,7 +406,7 @@ ODDITIES: Final[dict[str, Kind]] = {
     "drive letter": Kind(group="F8", codes=TAKEN, build=holding(file("C:\\Windows\\evil.dll", b"x"))),
     "network path": Kind(group="F8", codes=TAKEN, build=holding(file("\\\\server\\share\\evil", b"x"))),
     "link to an absolute place": Kind(group="F8", codes=TAKEN, build=holding(symlink(f"{TOP}/passwd", "/private/etc/master.passwd"))),
-    "folder in the place of a file": Kind(group="F8", codes=TAKEN, build=holding(directory(f"{TOP}/galsvosx"))),
+    "folder in the place of a file": Kind(group="F8", codes=TAKEN, build=holding(directory(f"{TOP}/uninstall.sh"))),
     "set-uid program": Kind(group="F8", codes=TAKEN, build=holding(file(f"{TOP}/galsvosx2", b"x", 0o4755))),
     "name of a device of Windows": Kind(group="F8", codes=TAKEN, build=holding(file(f"{TOP}/CON", b"x"), file(f"{TOP}/nul.txt", b"x"))),
     "name that ends with a dot": Kind(group="F8", codes=TAKEN, build=holding(file(f"{TOP}/dot.", b"x"), file(f"{TOP}/space ", b"x"))),
