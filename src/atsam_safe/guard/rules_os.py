@@ -157,16 +157,22 @@ def _known_release(case: Case) -> bool:
 
 
 def _os_verdict(case: Case, ref: str, answers: list[Answer], *, variant: str = "") -> Verdict:
-    """A refusal that names what is at fault, and nothing else; without a recommended build other sentences are used."""
+    """A refusal that names what is at fault, and nothing else; without a recommended build other sentences are used.
+
+    Parts that are for different systems are told each with its own: the systems of one say nothing about another.
+    """
     bundles = list({bundle.id: bundle for answer in answers for bundle in answer.bundles}.values())
     offered = {component: version for answer in answers for component, version in answer.offered.items()}
     recommended = case.recommended
-    suffix = variant if recommended is not None or variant in _COMPLETE_VARIANTS else f"{variant}.no-build"
+    needed = {_package_text(case, answer.offered): _range_text(case, answer.bundles) or "?" for answer in answers}
+    several = variant != ".inferred" and len(set(needed.values())) > 1
+    suffix = f"{variant}.several" if several else variant
+    suffix += "" if recommended is not None or variant in _COMPLETE_VARIANTS else ".no-build"
     return fail(
         words=f"{ref}{suffix}" if suffix else None,
         package=_package_text(case, offered),
         os=case.os,
-        needed=_range_text(case, bundles) or "?",
+        needed="; ".join(f"{name} – {systems}" for name, systems in needed.items()) if several else next(iter(needed.values())),
         recommended="?" if recommended is None else bundle_text(recommended),
         evidence={
             "os": case.facts.os.version,

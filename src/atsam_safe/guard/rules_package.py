@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from atsam_safe.catalogue.model import Bundle
+from atsam_safe.catalogue.names import bundle_text
 from atsam_safe.catalogue.product_codes import organisation_key
 from atsam_safe.guard.candidate import is_brought, left_out_parts
 from atsam_safe.guard.case import PASS, Case, Rule, Verdict, fail, notice
 from atsam_safe.guard.overwriting import overwritten
+from atsam_safe.packages.model import Inspection
 from atsam_safe.words.registry import find
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from atsam_safe.catalogue.model import SignerRule
-    from atsam_safe.packages.model import ComponentPackage, Inspection
+    from atsam_safe.packages.model import ComponentPackage
 
 _MAXIMUM_NAMED: Final = 20
 _FLAT: Final = ("macos-flat-package", "macos-disk-image")
@@ -94,15 +101,39 @@ def _assemblers(case: Case, inspection: Inspection, component: str, kind: str) -
     return {_identity(signer) for signer in bundle.signers if signer.kind == kind}
 
 
-def wrong_signer(case: Case) -> Verdict | None:
-    """A genuine signature of somebody who does not publish this component: the Team ID decides, never the display name.
+def _unlisted_builds(case: Case, inspection: Inspection, part: ComponentPackage, kind: str, identity: str | None) -> list[Bundle]:
+    """The listed builds through which this signer answers for the component, when the package is put together like one and is none.
 
-    A product archive has one signature for all it holds: the catalogue says, bundle by bundle, who puts a build together.
+    It takes more than one part of the unit: a component alone is its own publisher's package, whoever assembles builds.
     """
-    signed = [inspection for inspection in case.inspections if inspection.signature.verdict in {"developer-id", "authenticode"}]
-    if not signed:
-        return None
-    for inspection in signed:
+    unit = {known.id for known in case.catalogue.core}
+    together = {one.component for one in inspection.components if one.selection != "left-out"} & unit
+    if inspection.build is not None or len(together) <= 1 or part.selection == "left-out":
+        return []
+    return [
+        bundle
+        for bundle in case.catalogue.bundles
+        if any(member.component == part.component for member in bundle.members)
+        and any(signer.kind == kind and _identity(signer) == identity for signer in bundle.signers)
+    ]
+
+
+class Foreign(msgspec.Struct, frozen=True, kw_only=True):
+    """A component in a package whose signer may not sign it; ``builds``: those in which he may, when this is another set of the kind."""
+
+    inspection: Inspection
+    component: str
+    pinned: tuple[str, ...]
+    builds: tuple[Bundle, ...]
+
+
+def _signed(case: Case) -> list[Inspection]:
+    return [inspection for inspection in case.inspections if inspection.signature.verdict in {"developer-id", "authenticode"}]
+
+
+def _foreign(case: Case) -> Iterator[Foreign]:
+    """Every component that its package's signer neither publishes nor may put together."""
+    for inspection in _signed(case):
         windows = inspection.signature.verdict == "authenticode"
         kind = "authenticode" if windows else "installer"
         identity = organisation_key(inspection.signature.team_id or "") if windows else inspection.signature.team_id
@@ -111,14 +142,52 @@ def wrong_signer(case: Case) -> Verdict | None:
                 continue
             pinned = sorted(_pinned(case, content.component, kind) | _assemblers(case, inspection, content.component, kind))
             if identity not in pinned:
-                return fail(
-                    package=_name(inspection),
-                    component=case.component_name(content.component),
-                    signer=inspection.signature.signer or "?",
-                    expected=", ".join(pinned) or "?",
-                    evidence={**_evidence([inspection]), "component": content.component, "pinned": pinned},
-                )
-    return PASS
+                builds = _unlisted_builds(case, inspection, content, kind, identity)
+                yield Foreign(inspection=inspection, component=content.component, pinned=tuple(pinned), builds=tuple(builds))
+
+
+def wrong_signer(case: Case) -> Verdict | None:
+    """A genuine signature of somebody who does not publish this component: the Team ID decides, never the display name.
+
+    A product archive has one signature for all it holds: the catalogue says, bundle by bundle, who puts a build together.
+    """
+    if not _signed(case):
+        return None
+    wrong = next((found for found in _foreign(case) if not found.builds), None)
+    if wrong is None:
+        return PASS
+    return fail(
+        package=_name(wrong.inspection),
+        component=case.component_name(wrong.component),
+        signer=wrong.inspection.signature.signer or "?",
+        expected=", ".join(wrong.pinned) or "?",
+        evidence={**_evidence([wrong.inspection]), "component": wrong.component, "pinned": list(wrong.pinned)},
+    )
+
+
+def unlisted_build(case: Case) -> Verdict | None:
+    """Put together by somebody who makes listed builds, and none of them: sound, but unknown is not OK. Nobody can accept it."""
+    if not _signed(case):
+        return None
+    found = [one for one in _foreign(case) if one.builds]
+    if not found:
+        return PASS
+    inspection = found[0].inspection
+    mine = [one for one in found if one.inspection is inspection]
+    builds = list(dict.fromkeys(bundle_text(bundle) for one in mine for bundle in one.builds))
+    versions = {part.component: part.version for part in inspection.components if part.component is not None}
+    recommended = case.recommended
+    return fail(
+        words=None if recommended is not None else "package.unlisted-build.no-build",
+        package=_name(inspection),
+        signer=inspection.signature.signer or "?",
+        set=case.set_text(versions),
+        components=", ".join(dict.fromkeys(case.component_name(one.component) for one in mine)),
+        builds=", ".join(builds),
+        os=case.os,
+        recommended="?" if recommended is None else bundle_text(recommended),
+        evidence={**_evidence([inspection]), "components": [one.component for one in mine], "builds": builds},
+    )
 
 
 def _brings(case: Case, content: ComponentPackage) -> bool:
@@ -241,6 +310,7 @@ RULES: Final = (
     Rule(ref="package.unsigned", evaluate=unsigned),
     Rule(ref="package.untrusted", evaluate=untrusted),
     Rule(ref="package.wrong-signer", evaluate=wrong_signer),
+    Rule(ref="package.unlisted-build", evaluate=unlisted_build),
     Rule(ref="package.not-atsam", evaluate=not_atsam),
     Rule(ref="package.unknown-part", evaluate=unknown_part),
     Rule(ref="package.left-out", evaluate=left_out),

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from atsam_safe.facts.model import ForeignClaim, OperatingSystem, PathFact
-from atsam_safe.guard import RunState, check
+from atsam_safe.guard import RunState, check, explain_rule
+from atsam_safe.guard.guard import is_acceptable
 from atsam_safe.packages.model import BuildFact, ComponentPackage, InstallerFact, PartSelection, PayloadEntry, ReasonFact, SignatureFact
 from lab.atsam import BESIDE
 from lab.decisions import ANS, SESAM_VITALE, TEAMS, atsam, package, shipped_catalogue, workstation
@@ -96,16 +97,13 @@ def msi(organisation: str | None, *components: str | None) -> Inspection:
         (package(SHARES, team=ANS), "fail", "GALSS"),
         (package(CRYPTOLIB, team=SESAM_VITALE), "fail", "Cryptolib CPS"),
         (package(CRYPTOLIB, team=None), "fail", "Cryptolib CPS"),
-        # the assembled build of the story has one signature for the parts of two publishers; not the same parts of no listed build
+        # the assembled build of the story has one signature for the parts of two publishers; what is no listed build is asked below
         (package(STORY, team=SESAM_VITALE), "pass", None),
-        (package({**STORY, "cryptolib": "5.1.6"}, team=SESAM_VITALE), "fail", "Cryptolib CPS"),
         # what a genuine build carries beside the unit does not take its signer away, and gives him nothing else
         (package({**STORY, **BESIDE}, team=SESAM_VITALE), "pass", None),
         (package({**BESIDE, **STORY}, team=SESAM_VITALE, extra=[STRANGER]), "pass", None),
         (package({**STORY, **BESIDE}, team=ANS), "fail", "GALSS"),
         (package({**STORY, **BESIDE}, team="ZZZZZZZZZZ"), "fail", "GALSS"),
-        (package({**STORY, "cryptolib": "5.1.6", **BESIDE}, team=SESAM_VITALE), "fail", "Cryptolib CPS"),
-        (package({**STORY, "cryptolib": "5.1.6"}, team=SESAM_VITALE, extra=[STRANGER]), "fail", "Cryptolib CPS"),
         (package({"cryptolib": "5.1.5", **BESIDE}, team=SESAM_VITALE), "fail", "Cryptolib CPS"),
         (package(STORY, team=SESAM_VITALE, extra=[CPS_GESTION]), "fail", "CPS Gestion (App Store)"),
         (replace(package(CRYPTOLIB, team=SESAM_VITALE), build=BuildFact(id="x", bundle="no-such-bundle")), "fail", "Cryptolib CPS"),
@@ -133,6 +131,62 @@ def test_each_component_may_be_signed_by_its_own_publisher_alone(offered: Inspec
             assert found.params["signer"] == (offered.signature.signer or "?")
             assert found.params["expected"] == (", ".join(found.evidence["pinned"]) or "?")
             assert [one["path"] for one in found.evidence["packages"]] == [offered.path]
+
+
+NO_BUILD = {**STORY, "cryptolib": "5.1.6"}
+
+
+@pytest.mark.parametrize(
+    ("offered", "refused"),
+    [
+        (package(NO_BUILD, team=SESAM_VITALE), "package.unlisted-build"),
+        (package({**NO_BUILD, **BESIDE}, team=SESAM_VITALE), "package.unlisted-build"),
+        (package(NO_BUILD, team=SESAM_VITALE, extra=[STRANGER]), "package.unlisted-build"),
+        (package({"srvsvcnam": "3.43.02", "cryptolib": "5.1.19"}, team=SESAM_VITALE), "package.unlisted-build"),
+        (package(STORY, team=SESAM_VITALE), None),
+        (package(SHARES, team=SESAM_VITALE), None),
+        # one part of the unit is no assembly, whatever optional ones are beside it
+        (package({"cryptolib": "5.1.6", **BESIDE}, team=SESAM_VITALE), "package.wrong-signer"),
+        # who makes no build makes none that is merely unlisted
+        (package(NO_BUILD, team=ANS), "package.wrong-signer"),
+        (package(NO_BUILD, team="ZZZZZZZZZZ"), "package.wrong-signer"),
+        (package(NO_BUILD, team=None), "package.wrong-signer"),
+        # and he who does answers only for what his builds list
+        (package(NO_BUILD, team=SESAM_VITALE, extra=[CPS_GESTION]), "package.wrong-signer"),
+        (msi("GIE SESAM-Vitale", "galss", "cryptolib"), "package.wrong-signer"),
+    ],
+)
+def test_a_sound_package_of_a_build_that_is_not_listed_is_no_forgery(offered: Inspection, refused: str | None) -> None:
+    """A genuine but newer ATSAM was told to be signed by the wrong hand, and to be downloaded again."""
+    decision = check(workstation("10.14.6"), shipped_catalogue(), [offered], run=RunState())
+    assert (decision.exit_code == 12) == (refused == "package.wrong-signer")
+    trust = {rule.ref: rule for rule in decision.rules if rule.ref in {"package.unlisted-build", "package.wrong-signer"}}
+    assert (trust["package.wrong-signer"].outcome == "fail") == (refused == "package.wrong-signer")
+    if refused != "package.wrong-signer":
+        assert (trust["package.unlisted-build"].outcome == "fail") == (refused is not None)
+    if refused == "package.unlisted-build":
+        assert decision.exit_code == 10
+        assert not is_acceptable(refused)
+        found = trust[refused]
+        assert (found.params["components"], found.params["builds"]) == ("Cryptolib CPS", "ATSAM 4.41, ATSAM 4.50")
+        assert found.params["set"].startswith("Cryptolib CPS 5.1")
+        assert "changes nothing. The build known for macOS 10.14.6 (Mojave) is ATSAM 4.41." in explain_rule(found, "en").next
+
+
+def test_an_unlisted_build_where_no_build_is_known_names_none() -> None:
+    found = asked("package.unlisted-build", package(NO_BUILD, team=SESAM_VITALE), facts=workstation("10.9.5"))
+    assert found.words == "package.unlisted-build.no-build"
+    assert "macOS 10.9.5" in explain_rule(found, "fr").next
+
+
+def test_an_unlisted_build_beside_a_wrong_signer_hides_nothing() -> None:
+    packages = [package(NO_BUILD, team=SESAM_VITALE), package(CRYPTOLIB, team=SESAM_VITALE, path="/packages/b.pkg")]
+    for offered in (packages, packages[::-1]):
+        decision = check(workstation("10.14.6"), shipped_catalogue(), offered, run=RunState())
+        assert decision.exit_code == 12
+        refused = {rule.ref: rule.params["package"] for rule in decision.reasons if rule.ref.startswith("package.")}
+        assert refused["package.wrong-signer"] == "b.pkg"
+        assert refused["package.unlisted-build"] == "a.pkg"
 
 
 def test_who_may_sign_a_component_is_named() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from atsam_safe.catalogue.model import Bundle, BundleMember, Certainty, OsRange, Release
 from atsam_safe.facts.model import OperatingSystem
-from atsam_safe.guard import RunState, check
+from atsam_safe.guard import RunState, check, explain_rule
 from atsam_safe.packages.model import ComponentPackage, ProductFact
 from lab.decisions import atsam, package, shipped_catalogue, system, workstation
 from lab.small_catalogue import SAID
@@ -295,6 +295,41 @@ def test_a_single_component_is_called_by_its_version_alone() -> None:
     catalogue = with_bundles(listed("pair", PAIR, span("10.15", "10.15")))
     named = answers(system("10.14.6"), package(PAIR), catalogue=catalogue)["os.too-old"].params["package"]
     assert named == "Cryptolib CPS 5.1.5, GALSS 3.42.03"
+
+
+ASSEMBLED = {"galss": "3.43.02", "srvsvcnam": "3.43.02", "cryptolib": "5.1.19"}
+OF_GALSS = "GALSS 3.43.02 – macOS 10.15 (Catalina), macOS 11 (Big Sur), macOS 12 (Monterey) → 14 (Sonoma), macOS 26 (Tahoe)"
+OF_SRVSVCNAM = "SrvSVCNAM 3.43.02 – macOS 10.15 (Catalina)"
+OF_EACH = f"{OF_GALSS}; {OF_SRVSVCNAM}; Cryptolib CPS 5.1.19 – macOS 12 (Monterey) → 14 (Sonoma)"
+
+
+@pytest.mark.parametrize(
+    ("offered", "version", "ref", "suffix", "needed"),
+    [
+        (ASSEMBLED, "10.14.6", "os.too-old", ".several", OF_EACH),
+        (ASSEMBLED, "10.9.5", "os.too-old", ".several.no-build", OF_EACH),
+        ({"galss": "3.43.02", "srvsvcnam": "3.43.02"}, "10.14.6", "os.too-old", ".component.several", OF_EACH.rpartition("; ")[0]),
+        # what is for the same systems is told once
+        ({"cryptolib": "5.1.8", "srvsvcnam": "3.43.02"}, "10.14.6", "os.too-old", "", "macOS 10.15 (Catalina)"),
+        # only what is at fault: GALSS 3.43.02 is listed there
+        (
+            {"cryptolib": "5.1.5", "srvsvcnam": "3.43.02", "galss": "3.43.02"},
+            "26.1",
+            "os.too-new",
+            ".several.no-build",
+            f"Cryptolib CPS 5.1.5 – macOS 10.10 (Yosemite) → 10.13 (High Sierra), macOS 10.14 (Mojave); {OF_SRVSVCNAM}",
+        ),
+        (ASSEMBLED, "27.0", "os.unlisted", ".unknown-release.several", OF_EACH),
+    ],
+)
+def test_each_part_of_no_known_set_is_told_with_its_own_systems(
+    offered: dict[str, str], version: str, ref: str, suffix: str, needed: str
+) -> None:
+    """Their systems were poured together: the Cryptolib of the set was said to be for a system it never was made for."""
+    found = answers(system(version), package(offered))[ref]
+    assert found.outcome == "fail"
+    assert (found.words, found.params["needed"]) == (f"{ref}{suffix}", needed)
+    assert needed in explain_rule(found, "fr").what
 
 
 def component_with(*releases: Release) -> Catalogue:

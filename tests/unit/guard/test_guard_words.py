@@ -67,6 +67,8 @@ def test_every_variant_of_the_sentences_exists() -> None:
     built = {f"{ref}{suffix}" for ref in ("os.too-old", "os.too-new", "os.unlisted") for suffix in (".no-build",)}
     built |= {f"bundle.{name}.no-build" for name in ("mixed", "unlisted", "incomplete")}
     built |= {"os.too-old.component", "os.unlisted.inferred", "os.unlisted.unknown-release"}
+    several = {f"{ref}.several" for ref in ("os.too-old", "os.too-old.component", "os.too-new", "os.unlisted")}
+    built |= several | {f"{ref}.no-build" for ref in several} | {"os.unlisted.unknown-release.several"}
     assert {words for words in literal_words() | built if words not in all_references()} == set()
 
 

@@ -1,4 +1,4 @@
-"""Words of the guard: each rule's refusal, notices, one line for a rule that passed. Those about the package are in ``guard_package``."""
+"""Words of the guard: each rule's refusal, notices, one line for a rule that passed. Others: ``guard_package``, ``guard_systems``."""
 
 from __future__ import annotations
 
@@ -7,114 +7,6 @@ from typing import Final
 from atsam_safe.words.reference import N_, Reference
 
 REFERENCES: Final = (
-    Reference(
-        ref="os.unreadable",
-        what=N_("The release of the operating system could not be read."),
-        why=N_("The right components depend on it: choosing without knowing is how workstations get broken."),
-        next=N_("Check that “--root” names the system volume, or have the system repaired first."),
-    ),
-    Reference(
-        ref="os.compatibility-lie",
-        what=N_("The system says that it is macOS {version}, a release that never existed; it is really macOS {hidden} or later."),
-        why=N_("macOS gives this number to old programs. The true release is hidden, so the right build cannot be chosen."),
-        next=N_(
-            "Use a current version of this program, or read the release in the Apple menu and tell the person who maintains the "
-            "workstation."
-        ),
-    ),
-    Reference(
-        ref="os.wrong-family",
-        what=N_("This package is for {expected}; this workstation runs {os}."),
-        why=N_("It cannot work here."),
-        next=N_("Download the package for {os}."),
-    ),
-    Reference(
-        ref="os.too-old",
-        what=N_("{package} is only for {needed}. This workstation runs {os}, which is older."),
-        why=N_(
-            "Its Cryptolib CPS does not work on this system: the CPS card could no longer be associated (error 777 in the medical "
-            "software), and billing may stop too. The publisher's installer does not warn about it."
-        ),
-        next=N_("Do not install it. The right build for this workstation is {recommended}."),
-        acceptable=True,
-    ),
-    Reference(
-        ref="os.too-old.no-build",
-        what=N_("{package} is only for {needed}. This workstation runs {os}, which is older."),
-        why=N_(
-            "Its Cryptolib CPS does not work on this system: the CPS card could no longer be associated (error 777 in the medical "
-            "software), and billing may stop too. The publisher's installer does not warn about it."
-        ),
-        next=N_("Do not install it. Ask the person who maintains the workstation which build is meant for this system."),
-    ),
-    Reference(
-        ref="os.too-old.component",
-        what=N_("{package} is only for {needed}. This workstation runs {os}, which is older."),
-        why=N_(
-            "Components made for a newer system may not start on this one, and the card could become unusable. The publisher's installer "
-            "does not warn about it."
-        ),
-        next=N_("Do not install it; keep to the components of the build made for this system (recommended: {recommended})."),
-    ),
-    Reference(
-        ref="os.too-old.component.no-build",
-        what=N_("{package} is only for {needed}. This workstation runs {os}, which is older."),
-        why=N_(
-            "Components made for a newer system may not start on this one, and the card could become unusable. The publisher's installer "
-            "does not warn about it."
-        ),
-        next=N_("Do not install it. Ask the person who maintains the workstation which build is meant for this system."),
-    ),
-    Reference(
-        ref="os.too-old.minimum",
-        what=N_("{package} asks for macOS {minimum} at least. This workstation runs {os}."),
-        why=N_("The components would be put in place but could not start."),
-        next=N_("Do not install it; look for the build made for this system."),
-    ),
-    Reference(
-        ref="os.too-new",
-        what=N_("{package} is for {needed}. This workstation runs {os}, which is newer."),
-        why=N_("Components made for an older system may not start on this one, and the card could become unusable."),
-        next=N_("Do not install it. The right build for this workstation is {recommended}."),
-        acceptable=True,
-    ),
-    Reference(
-        ref="os.too-new.no-build",
-        what=N_("{package} is for {needed}. This workstation runs {os}, which is newer."),
-        why=N_("Components made for an older system may not start on this one, and the card could become unusable."),
-        next=N_("Do not install it. Ask the person who maintains the workstation which build is meant for this system."),
-    ),
-    Reference(
-        ref="os.unlisted",
-        what=N_("Nobody has confirmed {package} on {os}; it is known on {needed}."),
-        why=N_("What is not known to work is treated like what is known to fail: the practice's income depends on this workstation."),
-        next=N_("The build known to work here is {recommended}. To take the risk all the same: “--accept os.unlisted”."),
-        acceptable=True,
-    ),
-    Reference(
-        ref="os.unlisted.no-build",
-        what=N_("Nobody has confirmed {package} on {os}; it is known on {needed}."),
-        why=N_("What is not known to work is treated like what is known to fail: the practice's income depends on this workstation."),
-        next=N_("Ask the person who maintains the workstation. To take the risk all the same: “--accept os.unlisted”."),
-    ),
-    Reference(
-        ref="os.unlisted.unknown-release",
-        what=N_("{os} is a release that this program does not know at all; {package} is known on {needed}."),
-        why=N_("This system is newer than everything reported so far: nobody can say whether the card would still work."),
-        next=N_("Look for a newer version of this program. To take the risk all the same: “--accept os.unlisted”."),
-    ),
-    Reference(
-        ref="os.unlisted.inferred",
-        what=N_("{package} is only presumed to work on {os}: nobody has reported it."),
-        why=N_("A presumption is not enough to change a workstation that earns the practice's living."),
-        next=N_("If the vendor confirms it for this system, go on with “--accept os.unlisted”."),
-    ),
-    Reference(
-        ref="os.unlisted.field",
-        what=N_("{package} was seen working on {os} in practices; the publisher has not said so."),
-        why=N_("This is known from the field, not from an official document."),
-        next=N_("Nothing to do. If the card does not work afterwards, “atsam-safe rollback” brings the present state back."),
-    ),
     Reference(
         ref="arch.not-native",
         what=N_("The package is for {expected} processors; this workstation has a {hardware} one."),
@@ -448,6 +340,7 @@ TITLES: Final = {
     "package.unsigned": N_("The package is signed"),
     "package.untrusted": N_("The signature comes from a trusted authority"),
     "package.wrong-signer": N_("Each component is signed by its own publisher"),
+    "package.unlisted-build": N_("A package with components of several publishers is a known build"),
     "package.not-atsam": N_("The package holds components of ATSAM"),
     "package.unknown-part": N_("Every part of the package is known"),
     "package.left-out": N_("The package's own choices leave no known part out"),

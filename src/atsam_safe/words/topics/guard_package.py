@@ -50,6 +50,30 @@ REFERENCES: Final = (
         exit_code=12,
     ),
     Reference(
+        ref="package.unlisted-build",
+        what=N_("“{package}” was put together by {signer}, who makes the ATSAM builds. This one is not in the catalogue: {set}."),
+        why=N_(
+            "Of another publisher: {components}. The signature answers for that only in the builds that the catalogue lists "
+            "({builds}); whether this set works has not been reported."
+        ),
+        next=N_(
+            "The signature is genuine: downloading it again changes nothing. The build known for {os} is {recommended}. For another one, "
+            "wait until a newer version of this program lists it."
+        ),
+    ),
+    Reference(
+        ref="package.unlisted-build.no-build",
+        what=N_("“{package}” was put together by {signer}, who makes the ATSAM builds. This one is not in the catalogue: {set}."),
+        why=N_(
+            "Of another publisher: {components}. The signature answers for that only in the builds that the catalogue lists "
+            "({builds}); whether this set works has not been reported."
+        ),
+        next=N_(
+            "The signature is genuine: downloading it again changes nothing. Wait until a newer version of this program lists it, or ask "
+            "the person who maintains the workstation which build is meant for {os}."
+        ),
+    ),
+    Reference(
         ref="package.not-atsam",
         what=N_("“{package}” holds none of the components of ATSAM."),
         why=N_("This program installs GALSS, SrvSVCNAM and Cryptolib CPS, and nothing else."),
