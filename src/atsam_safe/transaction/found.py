@@ -93,13 +93,13 @@ def changed_since(state: StateFolder, volume: Volume, is_passing: Callable[[str]
             return ()
         limit = int((reading.records[-1].at + SLACK_SECONDS) * SECOND)
         entries = list_scope(volume, manifest.scope)
-        late = {path: entry for path, entry in entries.items() if entry is not None and _changed(entry) > limit and not is_passing(path)}
+        late = {path: entry for path, entry in entries.items() if entry is not None and changed_at(entry) > limit and not is_passing(path)}
         wanted = {item.path: digest_of([item]) for item in manifest.paths}
         return tuple(now.path for now in read_states(volume, dict(late)) if digest_of([now]) != wanted.get(now.path))
     return ()
 
 
-def _changed(entry: Entry) -> int:
+def changed_at(entry: Entry) -> int:
     """When the file was last changed; 0 for what is none: a folder changes whenever anybody makes something in it."""
     if entry.kind not in {"file", "link"}:
         return 0

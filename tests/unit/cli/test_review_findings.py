@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,12 @@ import pytest
 
 from atsam_safe.cards.identity import load_key
 from atsam_safe.cards.model import CardError
+from atsam_safe.cli import changing
 from atsam_safe.words.model import Problem
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from lab.stage import Stage
 
 RECEIPTS = "poste/private/var/db/receipts"
@@ -199,3 +203,43 @@ def test_whoever_looks_after_a_kill_is_told_of_it_although_every_file_looks_righ
     assert stage.run(*stage.on, "recover").code == 0
     for command in ("status", "verify", "diagnose"):
         assert stage.run(*stage.on, command).code == 0
+
+
+def test_a_rollback_names_the_later_work_before_consent_and_where_it_is_afterwards(stage: Stage) -> None:
+    """Settings edited after an installation, and files put into its folders, went back with it without a word."""
+    ini = stage.folder / "poste/Library/Preferences/galss.ini"
+    own = stage.folder / "poste/Library/Application Support/Galss/own.txt"
+    names = {"/Library/Preferences/galss.ini", "/Library/Application Support/Galss/own.txt"}
+    assert stage.run(*stage.on, "--yes", "install", stage.package("ATSAM-4.41.pkg")).code == 0
+    plan = stage.run(*stage.on, "--lang", "en", "rollback").err
+    assert "Changed by others" not in plan
+    time.sleep(0.02)
+    edited = ini.read_bytes() + b"; readers realigned\r\n"
+    ini.write_bytes(edited)
+    own.write_bytes(b"mine")
+    plan = " ".join(stage.run(*stage.on, "--lang", "en", "rollback").err.split())
+    assert "(files: 2): /Library/Application Support/Galss/own.txt, /Library/Preferences/galss.ini." in plan
+    assert set(stage.run(*stage.on, "--json", "rollback").json["data"]["changed_since"]) == names
+    answer = stage.run(*stage.on, "--json", "--yes", "rollback").json
+    (told,) = [notice for notice in answer["notices"] if notice["ref"] == "snapshot.later-work"]
+    assert (set(told["evidence"]["paths"]), told["evidence"]["kept"]) == (names, answer["data"]["snapshot"])
+    assert answer["data"]["snapshot"] in told["next"]
+    assert ini.read_bytes() != edited
+    # and the snapshot it names does bring the work back
+    again = stage.run(*stage.on, "--json", "--yes", "rollback", told["evidence"]["kept"]).json
+    assert (ini.read_bytes(), own.read_bytes()) == (edited, b"mine")
+    assert "snapshot.later-work" not in {notice["ref"] for notice in again["notices"]}
+
+
+def test_a_rollback_takes_nothing_that_was_made_while_the_question_stood_there(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ini = stage.folder / "poste/Library/Preferences/galss.ini"
+    assert stage.run(*stage.on, "--yes", "install", stage.package("ATSAM-4.41.pkg")).code == 0
+
+    def meanwhile(stream: TextIO) -> None:
+        del stream
+        ini.write_bytes(b"made meanwhile")
+
+    monkeypatch.setattr(changing, "forget_typed_ahead", meanwhile)
+    answer = stage.run(*stage.on, "--json", "rollback", stdin="oui\n").json
+    assert (answer["exit_code"], [error["ref"] for error in answer["errors"]]) == (10, ["run.changed-meanwhile"])
+    assert ini.read_bytes() == b"made meanwhile"

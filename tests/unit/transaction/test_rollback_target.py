@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,8 @@ from atsam_safe.snapshot.state import open_state
 from atsam_safe.snapshot.store import SnapshotStore
 from atsam_safe.transaction import prune, recover, rollback, run_transaction
 from atsam_safe.transaction.run import Run
-from atsam_safe.transaction.target import default_target
+from atsam_safe.transaction.since import changed_after_runs
+from atsam_safe.transaction.target import default_target, target_of
 from atsam_safe.volume import Volume
 from lab.heart import NoPackages, PlainWorkstation
 
@@ -165,3 +167,71 @@ def test_later_snapshots_that_are_gone_are_named(bench: Bench, how: str) -> None
     assert (back.outcome, [notice.ref for notice in back.notices]) == ("committed", ["snapshot.later-unknown"])
     assert back.notices[0].evidence == {"snapshots": [later if how == "damaged" else later[:6]]}
     assert bench.files() == {**BEFORE, "extra.ini": "third"}
+
+
+class Work:
+    """Somebody's work between the runs: of each file its new content, written when the clock has gone on."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+
+    def write(self, path: str, content: str) -> None:
+        time.sleep(0.02)
+        (self.bench.root / path[1:]).write_text(content)
+        time.sleep(0.02)
+
+    def told(self, snapshot: str | None = None, *passing: str) -> tuple[str, ...]:
+        target = target_of(self.bench.store, self.bench.volume, snapshot or default_target(self.bench.store) or "")
+        return changed_after_runs(self.bench.store, self.bench.volume, target, passing.__contains__)
+
+
+@pytest.fixture
+def work(bench: Bench) -> Work:
+    return Work(bench)
+
+
+def test_what_somebody_changed_after_the_run_is_told_and_nothing_else(bench: Bench, work: Work) -> None:
+    """Settings that were edited after an installation went back with it, and nobody was told."""
+    first = bench.write(OLD, NEW, content="second").snapshot
+    assert work.told() == ()
+    work.write(OLD, "edited")
+    assert work.told() == work.told(first) == (OLD,)
+    assert work.told(None, OLD) == ()
+    work.write(OLD, "first")
+    kept = bench.store.manifest(first or "")
+    os.utime(bench.root / OLD[1:], ns=(0, next(item.mtime_ns for item in kept.paths if item.path == OLD)))
+    assert work.told() == ()  # as it was before: going back takes nothing of it
+    work.write(NEW, "edited")
+    assert work.told() == (NEW,)
+    assert bench.rollback().outcome == "committed"
+    assert work.told() == work.told(first) == ()
+
+
+def test_what_was_changed_between_two_runs_is_told_where_it_is_still_there(bench: Bench, work: Work) -> None:
+    first = bench.write(OLD, content="second").snapshot
+    work.write(OLD, "edited")
+    last = bench.write(NEW, content="third").snapshot
+    assert work.told(first) == (OLD,)
+    assert work.told(last) == ()  # that snapshot knows nothing of it
+    bench.write(OLD, content="fourth")
+    assert work.told(first) == ()  # a run of ours has replaced it: the snapshot of that run keeps it
+
+
+def test_a_run_that_failed_is_nobodys_work(bench: Bench, work: Work) -> None:
+    first = bench.write(OLD, content="second").snapshot
+    time.sleep(0.02)
+    bench.write(OLD, content="third", failing=True)
+    assert work.told(first) == ()
+    work.write(OLD, "edited")
+    assert work.told(first) == (OLD,)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a journal\n", None], ids=["a mark alone", "damaged", "missing"])
+def test_without_the_record_of_the_last_run_nobody_is_said_to_have_worked(bench: Bench, work: Work, content: bytes | None) -> None:
+    run = bench.write(OLD, content="second")
+    work.write(OLD, "edited")
+    record = bench.state.path / f"history/{run.id}.log"
+    record.unlink()
+    if content is not None:
+        record.write_bytes(content)
+    assert work.told(run.snapshot) == ()

@@ -138,6 +138,15 @@ REFERENCES: Final = (
         next=N_("Run “atsam-safe status” and “atsam-safe verify”: they tell what is installed now."),
     ),
     Reference(
+        ref="snapshot.later-work",
+        what=N_("Changed by others since the last run of this program, and gone back too (files: {count}): {paths}."),
+        why=N_("The snapshot {snapshot} is older than this work. As it was just now, it is in the snapshot {kept}."),
+        next=N_(
+            "If it is needed, “atsam-safe rollback {kept}” brings all of the state before back. For one file, “atsam-safe --json snapshots "
+            "show {kept}” tells its SHA-256: the content lies under that name in the folder “objects”."
+        ),
+    ),
+    Reference(
         ref="snapshot.files-only",
         what=N_(
             "The snapshot {snapshot} holds files only: what is installed, running or registered in the system beside them was not touched."
