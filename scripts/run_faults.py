@@ -101,6 +101,7 @@ def run(chosen: argparse.Namespace) -> Figures:
         seed=seed,
         seconds=progress.seconds,
         possible={name: len(item.calls) for name, item in prepared.items()},
+        looks={name: len(item.looks) for name, item in prepared.items()},
         results=results,
         blackouts=blackouts,
         barriers=barriers,

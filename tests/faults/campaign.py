@@ -22,6 +22,7 @@ from faults.cells import (
     failing_cells,
     interrupted_cells,
     kill_cells,
+    looking_cells,
     run_cell,
     script_cells,
     short_cells,
@@ -41,7 +42,7 @@ _SHARED: dict[str, object] = {}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Selection:
-    """How much is run. Strides: every n-th place."""
+    """How much is run. Strides: every n-th place; ``looks``: so many of each scenario."""
 
     name: str
     kills: int
@@ -52,6 +53,7 @@ class Selection:
     interrupted: int
     script_every: int
     scripts: int
+    looks: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,9 +66,11 @@ class Extent:
 
 
 FAST: Final = Selection(
-    name="fast", kills=7, doubles=(97, 110), signals=90, failing=40, short=23, interrupted=67, script_every=8, scripts=60
+    name="fast", kills=7, doubles=(97, 110), signals=90, failing=40, short=23, interrupted=67, script_every=8, scripts=60, looks=4
 )
-FULL: Final = Selection(name="full", kills=1, doubles=(30, 50), signals=15, failing=1, short=1, interrupted=5, script_every=8, scripts=3)
+FULL: Final = Selection(
+    name="full", kills=1, doubles=(30, 50), signals=15, failing=1, short=1, interrupted=5, script_every=8, scripts=3, looks=88
+)
 CUTS: Final = {"fast": Extent(stride=1000, seeds=1, limit=150), "full": Extent(stride=1, seeds=3)}
 RECOVERIES: Final = frozenset({"recover", "recover a rollback"})
 # a kill of these is followed by a recovery worth killing, too
@@ -91,6 +95,7 @@ def choose(prepared: dict[str, Prepared], selection: Selection, seed: int) -> li
         cells += interrupted_cells(item, stride=selection.interrupted, offset=offset[3])
         cells += signal_cells(item, stride=selection.signals, offset=offset[4])
         cells += script_cells(item, stride=selection.scripts, offset=offset[6])
+        cells += looking_cells(item, count=selection.looks, dice=dice)
         if name in DOUBLED:
             first, second = selection.doubles
             cells += double_cells(item, prepared["recover"], first_stride=first, stride=second, offset=offset[5])

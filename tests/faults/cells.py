@@ -15,6 +15,7 @@ from faults.oracle import SIGNAL_BASE, Oracle, Violation, told
 from faults.script_cells import AFTERWARDS, judge_script_again, kill_script
 
 if TYPE_CHECKING:
+    import random
     from pathlib import Path
 
     from faults.child import Ended
@@ -44,6 +45,26 @@ FAMILIES: Final = {
     **dict.fromkeys(("mkdir", "mkdirat", "mknod", "mknodat", "symlink", "symlinkat", "unlink", "unlinkat", "rmdir"), "naming"),
     **dict.fromkeys(SYNCING, "syncing"),
 }
+# the same of calls that only look
+LOOKS: Final = "failing reading calls"
+LOOKING_ERRORS: Final[dict[str, tuple[str, ...]]] = {
+    "opening": ("EIO", "EMFILE", "EACCES", "ENFILE", "ENOMEM"),
+    "reading": ("EIO",),
+    "listing": ("EIO", "ENOMEM"),
+    "asking": ("EIO", "EACCES", "ENOMEM"),
+    "asking an open one": ("EIO", "ENOMEM"),
+    "attributes": ("EIO", "EACCES", "ENOMEM"),
+}
+LOOKING_FAMILIES: Final = {
+    **dict.fromkeys(("open", "openat"), "opening"),
+    **dict.fromkeys(("read", "readv", "pread64", "preadv"), "reading"),
+    "getdents64": "listing",
+    **dict.fromkeys(("stat", "lstat", "newfstatat", "statx", "statfs", "readlink", "readlinkat"), "asking"),
+    **dict.fromkeys(("fstat", "fstatfs"), "asking an open one"),
+    **dict.fromkeys(("listxattr", "llistxattr", "flistxattr", "getxattr", "lgetxattr", "fgetxattr"), "attributes"),
+}
+# no tidying of ours needs these: once one of them failed, the command has no excuse for what it leaves about
+NEEDED_BY_NO_TIDYING: Final = frozenset({"reading", "attributes"})
 # a signal may cut these short before anything was done; the kernel then says so, and asking again is right
 INTERRUPTED: Final = frozenset({"openat", "write", "writev", "pwrite64", "fallocate", "ftruncate", "fsync", "fdatasync"})
 SIGNALS: Final = ("TERM", "INT", "HUP")
@@ -169,13 +190,23 @@ def _judge_manners(oracle: Oracle, prepared: Prepared, cell: Cell, ended: Ended)
         judge_signal(oracle, ended, cell.fault)
     if cell.group in UNNOTICED and ended.code != prepared.scenario.code:
         oracle.say("truth", f"met by {cell.fault}, which is no failure, ended {ended.code}")
-    can_tidy = cell.group != "failing calls" or (not cell.sticky and FAMILIES.get(cell.call.name, "marking") in TIDYING)
     refused = prepared.scenario.arguments == RECOVER and ended.code != 0
     # a pruning has no outcome of a run, but it can always tidy
-    if can_tidy and (told(ended) is not None or prepared.states.keeps is not None) and not refused:
+    if _can_tidy(cell) and (told(ended) is not None or prepared.states.keeps is not None) and not refused:
         oracle.judge_residue(when=f" by a command that ended {ended.code}")
     oracle.judge_kept(finished=ended.code == 0)
     oracle.judge_pruned(ended)
+
+
+def _can_tidy(cell: Cell) -> bool:
+    if cell.group == LOOKS:
+        return not cell.sticky and looking_family(cell.call) in NEEDED_BY_NO_TIDYING
+    return cell.group != "failing calls" or (not cell.sticky and FAMILIES.get(cell.call.name, "marking") in TIDYING)
+
+
+def looking_family(call: Call) -> str:
+    """What a call that only looks does; asking by an empty name is asking of what is open."""
+    return "asking an open one" if call.name == "newfstatat" and ', "", ' in call.shown else LOOKING_FAMILIES[call.name]
 
 
 def recover_and_judge(scene: Scene, oracle: Oracle, *, told_state: str | None = None, pids: list[int] | None = None) -> str:
@@ -270,6 +301,34 @@ def failing_cells(prepared: Prepared, *, stride: int, offset: int = 0) -> list[C
     return cells
 
 
+def looking_cells(prepared: Prepared, *, count: int, dice: random.Random) -> list[Cell]:
+    """``count`` calls that only look fail, of each name as many, wherever in the run ``dice`` says: each family's errors in turn.
+
+    Every third one fails from then on.
+    """
+    left: dict[str, list[Call]] = {}
+    for call in prepared.looks:
+        left.setdefault(call.name, []).append(call)
+    for calls in left.values():
+        dice.shuffle(calls)
+    chosen: list[Call] = []
+    while len(chosen) < count and any(left.values()):
+        names = [name for name, calls in left.items() if calls]
+        dice.shuffle(names)
+        chosen += [left[name].pop() for name in names][: count - len(chosen)]
+    turns: dict[str, int] = {}
+    cells = []
+    for place, call in enumerate(chosen, start=dice.randrange(1000)):
+        family = looking_family(call)
+        turns[family] = turn = turns.get(family, place) + 1
+        sticky = place % 3 == 0
+        # from then on means every call of that name, and no system refuses to tell of what is open for want of rights
+        errors = LOOKING_ERRORS["asking an open one" if sticky and call.name == "newfstatat" else family]
+        fault = f"error={errors[turn % len(errors)]}"
+        cells.append(Cell(group=LOOKS, scenario=prepared.scenario.name, call=call, fault=fault, sticky=sticky))
+    return cells
+
+
 def short_cells(prepared: Prepared, *, stride: int, offset: int = 0) -> list[Cell]:
     """Each chosen moving call moves one byte or half of what it was asked to, once or from then on; and every read is short."""
     moving = [call for call in prepared.calls if call.name in MOVING]
@@ -298,4 +357,4 @@ def script_cells(prepared: Prepared, *, stride: int, offset: int = 0) -> list[Ce
     ]
 
 
-assert all(hasattr(errno, name) for names in ERRORS.values() for name in names)
+assert all(hasattr(errno, name) for names in (*ERRORS.values(), *LOOKING_ERRORS.values()) for name in names)

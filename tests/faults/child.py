@@ -31,6 +31,11 @@ SHORTEN: Final = Path(__file__).with_name("shorten.c")
 # the calls that may move fewer bytes than they are asked for
 MOVING: Final = frozenset({"write", "writev", "pwrite64", "copy_file_range", "sendfile"})
 READING: Final = ("read", "readv")
+# the calls that look and change nothing; openat and open only without O_CREAT
+LOOKING: Final = (
+    "open,openat,read,readv,pread64,preadv,getdents64,stat,lstat,fstat,newfstatat,statx,statfs,fstatfs,readlink,readlinkat,"
+    "listxattr,llistxattr,flistxattr,getxattr,lgetxattr,fgetxattr"
+)
 # the calls that can change a file; openat and open only with O_CREAT
 CHANGING: Final = (
     "open,openat,creat,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,mknod,mknodat,link,linkat,symlink,symlinkat,"
@@ -74,7 +79,8 @@ class Ended:
 class Call:
     """One system call of a run: its name, the how-manieth of that name it is, and what strace shows of it.
 
-    ``primitive``: the changing primitive during or after which it happens; ``since``: the how-manieth of its name from there on.
+    ``primitive``: the changing primitive during or after which it happens (0: before the first); ``since``: the how-manieth of its name
+    from there on.
     """
 
     name: str
@@ -124,8 +130,8 @@ def _watch_changes(stop_at: int, *, mark: bool) -> None:
         setattr(primitives, name, watched(original))
 
 
-def _run(action: Callable[[], int], out: Path, err: Path, stop_at: int, *, mark: bool) -> int:
-    """The child's life; returns its pid to the parent."""
+def _run(action: Callable[[], int], out: Path, err: Path, stop_at: int | None, *, mark: bool) -> int:
+    """The child's life; returns its pid to the parent. ``stop_at``: before which primitive it stops, 0: at once, ``None``: never."""
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -144,8 +150,10 @@ def _run(action: Callable[[], int], out: Path, err: Path, stop_at: int, *, mark:
             os.close(opened)
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the child's own, for its whole life
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
-        if stop_at:
-            _watch_changes(stop_at, mark=mark)
+        if stop_at or mark:
+            _watch_changes(stop_at or 0, mark=mark)
+        if stop_at == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
         code = action()
         with contextlib.suppress(OSError):  # where nothing can be written, the exit code has to be enough
             sys.stdout.flush()
@@ -153,7 +161,7 @@ def _run(action: Callable[[], int], out: Path, err: Path, stop_at: int, *, mark:
     except BaseException:  # noqa: BLE001 - whatever it is, the child must not live on as a second parent
         sys.excepthook(*sys.exc_info())
         code = 99
-    if stop_at:
+    if stop_at is not None:
         # A traced child must not do anything the program itself does not do: the measurement of coverage would save its figures here.
         posix._exit(code & 0xFF)
     os._exit(code & 0xFF)
@@ -162,13 +170,13 @@ def _run(action: Callable[[], int], out: Path, err: Path, stop_at: int, *, mark:
 def run_child(action: Callable[[], int], scratch: Path, trace: Sequence[str] = (), *, stop_at: int = 1, mark: bool = False) -> Ended:
     """Carry out ``action`` in a child; never raises for how the child ends.
 
-    ``trace``: options of strace, which is attached before the changing primitive number ``stop_at`` is called.
+    ``trace``: options of strace, which is attached before the changing primitive number ``stop_at`` is called (0: before anything).
     """
     out, err = scratch / "out", scratch / "err"
     traced = scratch / "strace"
     traced.unlink(missing_ok=True)
     started = time.monotonic()
-    pid = _run(action, out, err, stop_at if trace else 0, mark=mark)
+    pid = _run(action, out, err, stop_at if trace else None, mark=mark)
     status, hung = _traced(pid, trace, scratch) if trace else _wait(pid)
     return _ended(status, out, err, started, pid, hung=hung)
 
@@ -261,10 +269,25 @@ def calls_of(action: Callable[[], int], scratch: Path) -> tuple[Ended, list[Call
     ended = run_child(action, scratch, ("-s", "64", "-e", f"trace={CHANGING},{','.join(READING)},{MARK}", "-e", "signal=none"), mark=True)
     lines = (scratch / "strace").read_text(errors="replace").split("\n")
     reads = frozenset(match[2] for line in lines if (match := LINE.match(line)) is not None and match[2] in READING)
-    return ended, list(_parse(lines)), reads
+    return ended, [call for call in _parse(lines) if is_changing(call)], reads
 
 
-def _parse(lines: Sequence[str]) -> Iterator[Call]:
+def looks_of(action: Callable[[], int], scratch: Path) -> list[Call]:
+    """Carry ``action`` out once, undisturbed; the calls by which it looks, from its very beginning."""
+    run_child(action, scratch, ("-s", "64", "-e", f"trace={LOOKING},{MARK}", "-e", "signal=none"), stop_at=0, mark=True)
+    lines = (scratch / "strace").read_text(errors="replace").split("\n")
+    return [call for call in _parse(lines, before=0) if not is_changing(call)]
+
+
+def is_changing(call: Call) -> bool:
+    """False for a call that only looks, and for the command's own words."""
+    if call.name in {"open", "openat"}:
+        return "O_CREAT" in call.shown
+    return call.name in CHANGING.split(",") and not (call.name == "write" and call.shown.startswith(("1, ", "2, ")))
+
+
+def _parse(lines: Sequence[str], *, before: int = 1) -> Iterator[Call]:
+    """The calls that strace shows; ``before``: what those before the first mark are said to be at."""
     counts: dict[str, int] = {}
     at_mark: dict[str, int] = {}
     primitive = 0
@@ -273,18 +296,13 @@ def _parse(lines: Sequence[str]) -> Iterator[Call]:
         if match is None:
             continue
         name = match[2]
-        if name in READING:
-            continue
         if name == MARK:
             primitive += 1
             at_mark = dict(counts)
             continue
         counts[name] = counts.get(name, 0) + 1
-        if name in {"open", "openat"} and "O_CREAT" not in match[3]:
-            continue
-        if name == "write" and match[3].startswith(("1, ", "2, ")):
-            continue
-        yield Call(name=name, number=counts[name], shown=match[3], primitive=max(primitive, 1), since=counts[name] - at_mark.get(name, 0))
+        since = counts[name] - at_mark.get(name, 0)
+        yield Call(name=name, number=counts[name], shown=match[3], primitive=max(primitive, before), since=since)
 
 
 def injection(call: Call, what: str, *, sticky: bool = False) -> tuple[str, ...]:

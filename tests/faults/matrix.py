@@ -30,6 +30,7 @@ GROUPS: Final = (
     "kill, then a failing recovery",
     "signals",
     "failing calls",
+    "failing reading calls",
     "short calls",
     "interrupted calls",
     "script kills",
@@ -75,6 +76,7 @@ class Figures:
     barriers: list[Barrier]
     other: list[tuple[str, str]]
     mutants: dict[str, Any]
+    looks: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def red(self) -> list[str]:
@@ -140,6 +142,8 @@ def render(figures: Figures) -> str:
             ("kills of the snapshot's own script between two of its commands", str(groups["script kills"])),
             ("SIGTERM, SIGINT, SIGHUP points", str(groups["signals"])),
             ("failing-call points (14 errors, each where a call can really give it; once or from then on)", str(groups["failing calls"])),
+            ("of calls that only look, failing ones (5 errors; once or from then on)", str(groups["failing reading calls"])),
+            ("calls that only look there are", str(sum(figures.looks.values()))),
             ("calls that really moved fewer bytes than asked (one byte, half; once or from then on)", str(groups["short calls"])),
             ("calls interrupted once (EINTR)", str(groups["interrupted calls"])),
             ("cells run / cells whose fault was met", f"{len(results)} / {sum(item.hit for item in results)}"),
@@ -155,7 +159,8 @@ def render(figures: Figures) -> str:
     lines += ["", "## Kills, signals and failing calls\n"]
     rows = []
     for (group, scenario), counter in sorted(summary(results).items()):
-        possible = str(figures.possible.get(scenario, 0)) if group in {"kills", "signals", "failing calls"} else "—"
+        there = figures.looks if group == "failing reading calls" else figures.possible
+        possible = str(there.get(scenario, 0)) if group in {"kills", "signals", "failing calls", "failing reading calls"} else "—"
         reached = ", ".join(f"{name.split(': ')[1]} {counter[name]}" for name in sorted(counter) if name.startswith("at the fault"))
         ended = ", ".join(f"{name.split(': ')[1]} {counter[name]}" for name in sorted(counter) if name.startswith("at the end"))
         rows.append((group, scenario, f"{counter['hit']} / {possible}", reached, ended, str(counter["red"])))

@@ -29,7 +29,7 @@ from atsam_safe.catalogue.load import load_catalogue
 from atsam_safe.cli import dispatch, world
 from atsam_safe.snapshot import check as check_module
 from atsam_safe.snapshot import parallel as parallel_module
-from faults.child import Ended, build_shorten, calls_of, injection, run_child, shortening
+from faults.child import Ended, build_shorten, calls_of, injection, looks_of, run_child, shortening
 from faults.fingerprint import Expected, Fingerprint, fingerprint
 from faults.oracle import Oracle, States
 from faults.script_cells import commands_of
@@ -133,6 +133,7 @@ class Scenario:
 class Prepared:
     """A scenario with the states it may end in, the changing system calls it makes, and the names of the reading ones.
 
+    ``looks``: the calls by which it looks, those before its first change included.
     ``commands``: where the script of the template's unfinished run starts a command, if there is one.
     """
 
@@ -140,6 +141,7 @@ class Prepared:
     states: States
     calls: tuple[Call, ...]
     reads: frozenset[str] = frozenset()
+    looks: tuple[Call, ...] = ()
     commands: tuple[Call, ...] = ()
 
 
@@ -364,7 +366,7 @@ class Scene:
         first = fingerprint(root)
         time.sleep(TICK)
         root = self.fresh(scenario.template, folder)
-        self.run(root, scenario.arguments)
+        looks = looks_of(self.action(root, scenario.arguments), root.parent)
         second = fingerprint(root)
         commands: tuple[Call, ...] = ()
         if scenario.template in INTERRUPTED_FROM:
@@ -376,6 +378,7 @@ class Scene:
             states=States(before=before, after=after, keeps=scenario.keeps),
             calls=tuple(calls),
             reads=reads,
+            looks=tuple(looks),
             commands=commands,
         )
 

@@ -162,7 +162,7 @@ class VolumeReader:
         try:
             parts = self.parts(path)
             if not parts:
-                return self._entry("/", primitives.fstat(self._root_fd), None)
+                return self._top()
             with self.parent(path) as (fd, name):
                 try:
                     return self._entry_at(path, name, fd)
@@ -172,6 +172,12 @@ class VolumeReader:
             if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
                 return None
             raise
+
+    def _top(self) -> Entry:
+        try:
+            return self._entry("/", primitives.fstat(self._root_fd), None)
+        except OSError as error:
+            raise failure(error, "/") from error
 
     def exists(self, path: str) -> bool:
         """True when anything lies at ``path``, a dangling link included."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
+from atsam_safe.volume import Volume, primitives
 from atsam_safe.volume.errors import REFERENCES, failure, is_ref, printable, problem_of, refused
 from atsam_safe.words.model import Problem, RefusedError, WorkstationError
 from atsam_safe.words.registry import find
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOLD = {
     "ENOSPC": "volume.no-space",
@@ -94,3 +99,19 @@ def test_the_first_of_several_problems_is_the_one_that_decides() -> None:
     error = WorkstationError(Problem(ref="volume.missing"), Problem(ref="volume.io-error"))
     assert is_ref(error, "volume.missing")
     assert not is_ref(error, "volume.io-error")
+
+
+@pytest.mark.parametrize("name", ["EIO", "EACCES", "ENOMEM"])
+def test_a_root_that_cannot_be_asked_any_more_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The root is open already: asking it fails on a disk that went away, or where the system withdrew a right."""
+    number = getattr(errno, name)
+
+    def fail(_fd: int) -> os.stat_result:
+        raise OSError(number, os.strerror(number))
+
+    with Volume(tmp_path) as volume:
+        monkeypatch.setattr(primitives, "fstat", fail)
+        with pytest.raises(WorkstationError) as caught:
+            volume.lstat("/")
+        monkeypatch.undo()
+    assert caught.value.problems[0].params["path"] == "/"
