@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -32,7 +33,8 @@ def _folders() -> Iterator[Path]:
     Never the state folder: it holds what a rollback needs and nothing else, and whatever is not known there is taken for damage.
     """
     yield platformdirs.user_log_path("atsam-safe")
-    yield Path(tempfile.gettempdir())
+    with contextlib.suppress(OSError):  # where nothing can be opened any more, none is found
+        yield Path(tempfile.gettempdir())
 
 
 def _write(folder: Path, bug: str, text: str) -> Path:

@@ -9,6 +9,8 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Final
 
+from atsam_safe.words.registry import all_references
+
 if TYPE_CHECKING:
     from atsam_safe.workstation.port import Workstation
 
@@ -19,6 +21,8 @@ _COMMON: Final = (
     "atsam_safe.report.json_form",
     "atsam_safe.report.text_form",
     "atsam_safe.report.views.transactions",
+    "atsam_safe.words.amounts",
+    "atsam_safe.words.faults",
     "atsam_safe.words.french",
     *(() if sys.platform == "win32" else ("fcntl",)),
 )
@@ -34,5 +38,6 @@ def load_for_change(workstation: Workstation) -> None:
     """Load what a change of ``workstation`` and the words about it need. Raises what an import raises; nothing is touched by then."""
     for name in _COMMON:
         importlib.import_module(name)
+    all_references()  # the words of a refusal are needed when nothing can be read any more
     for name in _OF_ADAPTER.get(workstation.adapter, ()):
         importlib.import_module(f"atsam_safe.workstation.{name}")

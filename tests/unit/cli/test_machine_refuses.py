@@ -8,10 +8,12 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
+from atsam_safe.cli import crash
 from atsam_safe.cli.dispatch import guarded
 
 if TYPE_CHECKING:
@@ -97,3 +99,15 @@ def test_a_change_loads_every_part_before_it_begins(stage: Stage, form: tuple[st
         )
         assert done.returncode == 0, done.stderr
         assert [line for line in done.stderr.splitlines() if line.startswith("LATE")] == ["LATE"]
+
+
+def test_a_fault_is_told_even_where_its_details_can_be_kept_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder for temporary files can be found where nothing can be opened: that must not hide the fault itself."""
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/none")
+
+    def fail() -> str:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr(tempfile, "gettempdir", fail)
+    problem = crash.record(ValueError())
+    assert (problem.ref, problem.params["log"]) == ("program.internal-error", "-")
