@@ -49,6 +49,8 @@ _SYSTEM: Final = (
 )
 # What lies in these although it is below one of the former is everybody's.
 _OPEN: Final = ("/usr/local", "/private/var/log", "/private/var/tmp")
+# This program's own folder: a journal or a snapshot that came with a package would be taken for ours.
+OWN_FOLDER: Final = "/Library/Application Support/atsam-safe"
 # What is put here is started by the system by itself, or decides who may do what.
 _LAUNCHED: Final = (
     "/library/launchdaemons/",
@@ -123,6 +125,19 @@ def writes_system(case: Case) -> Verdict | None:
     return fail(path=found[0][0], component=found[0][1], count=str(len(found)), evidence=evidence)
 
 
+def writes_own_folder(case: Case) -> Verdict | None:
+    """The payload would write where this program keeps what it needs for going back."""
+    if not _concerns(case):
+        return None
+    own = (fold(OWN_FOLDER),)
+    brought = [(entry, component.name) for entry, component in _strangers(case)] + list(_unknown_parts(case))
+    found = [(canonical(entry.path), name) for entry, name in brought if _within(fold(canonical(entry.path)), own)]
+    if not found:
+        return PASS
+    evidence = {"paths": [path for path, _name in found[:_MAXIMUM_NAMED]], "count": len(found)}
+    return fail(path=found[0][0], component=found[0][1], count=str(len(found)), evidence=evidence)
+
+
 def unknown_paths(case: Case) -> Verdict | None:
     """The payload brings files where its component never had any."""
     if not _concerns(case):
@@ -151,5 +166,6 @@ def _could_start(entry: PayloadEntry) -> bool:
 
 RULES: Final = (
     Rule(ref="package.writes-system", evaluate=writes_system),
+    Rule(ref="package.writes-own-folder", evaluate=writes_own_folder),
     Rule(ref="package.unknown-paths", evaluate=unknown_paths),
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from atsam_safe.words import Explained, explain, phrase
 from atsam_safe.words.model import Problem
+from atsam_safe.words.topics import snapshot
 from atsam_safe.words.topics.guard import NOT_APPLICABLE, TITLES
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def explain_rule(result: RuleResult, language: Language) -> Explained:
     if result.outcome in {"fail", "accepted"} or result.notice:
         accepted = result.outcome == "accepted"
         return explain(Problem(ref=result.ref, told=result.words, params=result.params, accepted=accepted), language)
-    title = phrase(TITLES[result.ref], language) if result.ref in TITLES else result.ref
+    titles = snapshot.TITLES if result.ref in snapshot.TITLES else TITLES
+    title = phrase(titles[result.ref], language) if result.ref in titles else result.ref
     if result.outcome == "not-applicable":
         return Explained(ref=result.ref, what=title, why=phrase(NOT_APPLICABLE, language), next="")
     return Explained(ref=result.ref, what=title, why="", next="")

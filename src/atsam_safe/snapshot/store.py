@@ -25,13 +25,13 @@ from atsam_safe.snapshot import batch, beyond, powershell
 from atsam_safe.snapshot import manifest as manifests
 from atsam_safe.snapshot.check import StoreCheck, require_restorable
 from atsam_safe.snapshot.export import export
+from atsam_safe.snapshot.keeping import unkeepable
 from atsam_safe.snapshot.model import MANIFEST_FORMAT, Manifest, PathState, RestoreReport, Snapshot, no_progress
 from atsam_safe.snapshot.objects import ObjectStore
 from atsam_safe.snapshot.parallel import in_parallel
 from atsam_safe.snapshot.prune import Pruning
 from atsam_safe.snapshot.restore import Restoration
 from atsam_safe.snapshot.scope import (
-    UNTIMED,
     FileChangedError,
     digest_of,
     list_scope,
@@ -44,7 +44,7 @@ from atsam_safe.snapshot.scope import (
 from atsam_safe.snapshot.script import render_script
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import is_ref, is_refusal, printable
-from atsam_safe.volume.model import LOCKED_FLAGS, Metadata, is_temporary
+from atsam_safe.volume.model import Metadata, is_temporary
 from atsam_safe.words.model import Problem, RefusedError, WorkstationError
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class SnapshotStore:
 
         ``capture`` writes what no file holds into the folder it is given; it appears together with the manifest, by the same rename.
 
-        Raises ``snapshot.file-changed`` when the scope does not hold still, ``snapshot.special-file`` for a FIFO or device in it,
+        Raises ``snapshot.file-changed`` when the scope does not hold still, ``snapshot.special-file`` for a device in it,
         ``snapshot.other-file-system`` for a mount in it, ``snapshot.scope-holds-state`` when the store itself lies in it.
         """
         latest = self.latest()
@@ -237,7 +237,9 @@ class SnapshotStore:
     ) -> tuple[PathState, ...]:
         objects = ObjectStore(self.state)
         entries = list_scope(volume, scope, strict=True)
-        self._refuse_unkeepable(entries)
+        problems = unkeepable(entries, {volume.canonical(item.path) for item in scope})
+        if problems:
+            raise RefusedError(*problems)
 
         def keep(item: tuple[str, Entry | None]) -> PathState:
             path, entry = item
@@ -251,23 +253,6 @@ class SnapshotStore:
             changed = next(path for path in sorted(again.keys() | entries.keys()) if again.get(path) != entries.get(path))
             raise FileChangedError(changed)
         return tuple(states)
-
-    @staticmethod
-    def _refuse_unkeepable(entries: dict[str, Entry | None]) -> None:
-        # what everybody uses (« shared », without times) is never replaced: only what stands in a run's way counts
-        locked = [path for path, entry in entries.items() if entry is not None and entry.flags & LOCKED_FLAGS and entry.mtime_ns != UNTIMED]
-        if locked:
-            shown = [printable(path) for path in locked]
-            params = {"path": shown[0], "count": str(len(shown))}
-            raise RefusedError(Problem(ref="snapshot.locked-file", params=params, evidence={"paths": shown[:NAMED]}))
-        devices = {path: entry.device for path, entry in entries.items() if entry is not None and entry.kind == "directory"}
-        for path, entry in entries.items():
-            if entry is None:
-                continue
-            if entry.kind == "other":
-                raise RefusedError(Problem(ref="snapshot.special-file", params={"path": printable(path)}))
-            if devices.get(path.rsplit("/", 1)[0], entry.device) != entry.device:
-                raise RefusedError(Problem(ref="snapshot.other-file-system", params={"path": printable(path)}))
 
     @staticmethod
     def _ancestors(volume: Volume, paths: Sequence[str]) -> tuple[PathState, ...]:

@@ -83,8 +83,8 @@ def component_findings(examination: Examination) -> list[Finding]:
         findings.append(_paths_finding("component.changed", component, examination.changed))
     if not (examination.receipts or examination.products):
         findings.append(_paths_finding("component.no-receipt", component, examination.own_files))
-    elif examination.missing:
-        findings.append(_paths_finding("component.files-missing", component, examination.missing))
+    else:
+        findings += _missing_findings(examination)
     if examination.version is None:
         findings.append(_finding("component.version-unknown", component))
     elif examination.release is None and component.core:
@@ -93,6 +93,20 @@ def component_findings(examination: Examination) -> list[Finding]:
     findings += _service_findings(examination)
     findings += _width_findings(examination)
     findings += _several_findings(examination)
+    return findings
+
+
+def _missing_findings(examination: Examination) -> list[Finding]:
+    """Files that are not there, apart from those of which nobody knows: a link lies on the way to them."""
+    component, view = examination.component, examination.view
+    behind = {path: link for path in examination.missing if (link := view.link_above(path)) is not None}
+    gone = tuple(path for path in examination.missing if path not in behind)
+    findings = [_paths_finding("component.files-missing", component, gone)] if gone else []
+    if behind:
+        finding = _paths_finding("component.behind-link", component, tuple(behind))
+        links = list(dict.fromkeys(behind.values()))
+        finding.params["link"], finding.evidence["links"] = ", ".join(links), links
+        findings.append(finding)
     return findings
 
 
@@ -162,7 +176,11 @@ def _service_findings(examination: Examination) -> list[Finding]:
     for rule in component.services:
         if rule.legacy or rule.match != "exact" or rule.path is None or rule.path not in expected:
             continue
-        if rule.path not in view.paths and not any(service.path == rule.path for service in view.facts.services):
+        if (
+            rule.path not in view.paths
+            and view.link_above(rule.path) is None
+            and not any(service.path == rule.path for service in view.facts.services)
+        ):
             findings.append(_finding("component.service-missing", component, service=rule.label, path=rule.path))
     return findings
 

@@ -41,6 +41,10 @@ class View:
                 found.append(path)
         return tuple(found)
 
+    def link_above(self, path: str) -> str | None:
+        """The link on the way to ``path``, if one was seen: what lies behind it is not known."""
+        return next((folder for folder in parents(path) if folder in self.paths and self.paths[folder].kind == "symlink"), None)
+
     def anything_at(self, path: str) -> bool:
         """True when the path, or something below it, was seen."""
         return path in self.paths or path in self.folders

@@ -21,7 +21,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``path``: absolute inside the volume. ``mode``: permission bits including set-uid and sticky (07777); 0 for a link, whose bits mean
     nothing. ``size``: bytes, 0 for anything but a file. ``mtime_ns``, ``ctime_ns``: nanoseconds since 1970. ``link``: the link's target
-    as it is written. ``other`` is a socket, FIFO or device; ``socket`` tells the harmless first kind apart.
+    as it is written. ``other`` is a socket, FIFO or device; ``socket`` and ``fifo`` tell the harmless kinds apart.
     """
 
     path: str
@@ -38,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     links: int = 1
     flags: int = 0
     socket: bool = False
+    fifo: bool = False
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):

@@ -206,6 +206,7 @@ class VolumeReader:
             links=status.st_nlink,
             flags=getattr(status, "st_flags", 0),
             socket=stat.S_ISSOCK(status.st_mode),
+            fifo=stat.S_ISFIFO(status.st_mode),
         )
 
     def open_read(self, path: str) -> BinaryIO:

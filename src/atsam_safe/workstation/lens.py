@@ -14,6 +14,7 @@ import msgspec
 
 from atsam_safe.catalogue.patterns import expand_homes, matches, matches_below, parents
 from atsam_safe.facts.model import EntryKind
+from atsam_safe.volume.errors import is_ref
 from atsam_safe.words.model import WorkstationError
 from atsam_safe.workstation.folders import OpenFolders
 from atsam_safe.workstation.unreadable import UnreadableError
@@ -56,6 +57,7 @@ class Lens:
         self._exempt: tuple[str, ...] = ()
         self._seen: dict[str, Seen | None] = {}
         self._notes: dict[str, None] = {}
+        self._behind_links: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +114,8 @@ class Lens:
             found = self._folders.lstat(path)
         except WorkstationError as error:
             self.note(f"{_shown(path)}: {error.problems[0].ref}")
+            if is_ref(error, "volume.link-in-the-way"):
+                self._behind_links.append(path)
             return None
         if found is None:
             return None
@@ -126,6 +130,11 @@ class Lens:
             size=status.st_size if kind == "file" else 0,
             link=link,
         )
+
+    def links_in_the_way(self) -> tuple[str, ...]:
+        """The links behind which something was looked for: what lies there is neither absent nor known."""
+        above = dict.fromkeys(folder for path in tuple(self._behind_links) for folder in parents(path))
+        return tuple(folder for folder in above if (seen := self.entry(folder)) is not None and seen.kind == "symlink")
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Sorted names in ``folder``; nothing when it is absent, private or not a folder.

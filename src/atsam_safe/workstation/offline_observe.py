@@ -112,7 +112,10 @@ def _read_paths(lens: Lens, wanted: Wanted, summed: frozenset[str]) -> tuple[Pat
         fact = _read_path(lens, path, wanted, checksum=path in summed)
         if fact is not None:
             facts.append(fact)
-    return tuple(facts)
+    # no receipt and no rule names them; without them what lies behind would be called missing
+    links = [link for link in lens.links_in_the_way() if link not in wanted.readings]
+    facts += [fact for link in links if (fact := _read_path(lens, link, wanted, checksum=False)) is not None]
+    return tuple(sorted(facts, key=lambda fact: fact.path)) if links else tuple(facts)
 
 
 def _read_path(lens: Lens, path: str, wanted: Wanted, *, checksum: bool) -> PathFact | None:

@@ -45,7 +45,7 @@ def _files(lens: Lens, folder: str, depth: int) -> Iterator[str]:
         seen = lens.entry(path)
         if seen is None:
             continue
-        if seen.kind != "directory":
+        if seen.kind in {"file", "symlink"}:  # sockets and FIFOs are nobody's work
             yield path
-        elif depth < MAX_DEPTH:
+        elif seen.kind == "directory" and depth < MAX_DEPTH:
             yield from _files(lens, path, depth + 1)

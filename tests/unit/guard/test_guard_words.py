@@ -9,7 +9,9 @@ import pytest
 
 from atsam_safe.guard import RULES, RunState, check, explain_rule
 from atsam_safe.guard.model import RuleResult
+from atsam_safe.guard.obstacles import ASKED
 from atsam_safe.words.registry import all_references
+from atsam_safe.words.topics import snapshot
 from atsam_safe.words.topics.guard import TITLES
 from lab.decisions import atsam, shipped_catalogue, workstation
 
@@ -41,11 +43,10 @@ def test_a_release_nobody_knows_is_told_with_its_own_words() -> None:
     assert "ne connaît pas du tout" in explain_rule(decision.reasons[0], "fr").what
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.ref)
-def test_each_rule_has_its_reference_and_a_line_for_when_it_passed(rule: object) -> None:
-    ref = rule.ref  # type: ignore[attr-defined]  # a Rule
+@pytest.mark.parametrize("ref", [*(rule.ref for rule in RULES), *ASKED])
+def test_each_rule_has_its_reference_and_a_line_for_when_it_passed(ref: str) -> None:
     assert ref in all_references()
-    assert ref in TITLES
+    assert ref in {**TITLES, **snapshot.TITLES}
     for outcome in ("pass", "not-applicable"):
         for language in ("fr", "en"):
             told = explain_rule(RuleResult(ref=ref, outcome=outcome, words=ref), language)

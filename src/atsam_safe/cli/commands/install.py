@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from atsam_safe.cli.changing import Changing
+from atsam_safe.cli.disk import planned
 from atsam_safe.cli.world import existing
 from atsam_safe.guard import RunState, check
 from atsam_safe.guard.overwriting import payload_paths
@@ -112,7 +113,7 @@ class Installation:
         return changing.answer(result, facts=self.after, data=data, notices=notices, exit_code=self._exit_code(result.exit_code))
 
     def decide(self) -> tuple[Facts, Decision, Plan | None]:
-        """Look and judge; the plan is ``None`` when the guard refuses."""
+        """Look and judge; the plan is ``None`` when the guard refuses it, or the disk."""
         changing = self.changing
         facts = changing.observe(self.payload)
         if self.card is not None:
@@ -123,7 +124,13 @@ class Installation:
         if self.elsewhere:
             self.lacking = tuple(rule_problem(rule) for rule in decision.reasons if rule.ref in _OF_THE_DISK)
             decision = check(msgspec.structs.replace(facts, space=None), changing.catalogue, inspections, accepted=accepted, run=RunState())
-        plan = plan_install(facts, changing.catalogue, inspections, decision) if decision.accepted else None
+        accepted_as = decision
+        decision, plan = planned(
+            decision,
+            lambda: plan_install(facts, changing.catalogue, inspections, accepted_as),
+            changing.workstation,
+            changing.state_place,
+        )
         return facts, decision, plan
 
     def refused(self, decision: Decision) -> CommandResult:

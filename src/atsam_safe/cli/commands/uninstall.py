@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atsam_safe.cli.changing import Changing
+from atsam_safe.cli.disk import planned
 from atsam_safe.guard import RunState, check_uninstall
 from atsam_safe.guard.overwriting import PayloadPaths
 from atsam_safe.plan import plan_uninstall
@@ -36,7 +37,11 @@ class _NoPackages:
 def _decide(changing: Changing) -> tuple[Facts, Decision, Plan | None]:
     facts = changing.observe()
     decision = check_uninstall(facts, changing.catalogue, accepted=frozenset(changing.session.options.accept), run=RunState())
-    return facts, decision, plan_uninstall(facts, changing.catalogue) if decision.accepted else None
+    whole = plan_uninstall(facts, changing.catalogue)
+    if not _takes_something(whole):
+        return facts, decision, whole if decision.accepted else None
+    decision, plan = planned(decision, lambda: whole, changing.workstation, changing.state_place)
+    return facts, decision, plan
 
 
 def run(session: Session) -> CommandResult:

@@ -143,6 +143,12 @@ REFERENCES: Final = (
         exit_code=12,
     ),
     Reference(
+        ref="package.writes-own-folder",
+        what=N_("{component}: the package writes into this program’s own folder ({path}; such paths: {count})."),
+        why=N_("What is needed for going back is kept there. No component has any business in it."),
+        next=N_("Do not install this package. Ask the publisher why it writes there."),
+    ),
+    Reference(
         ref="package.unknown-paths",
         what=N_(
             "{component}: the package brings programs or start-up files that this component never had (number: {count}, first {path})."

@@ -237,3 +237,12 @@ REFERENCES: Final = (
         exit_code=11,
     ),
 )
+
+# What was asked of the disk before a change, in one line each, when it passed.
+TITLES: Final = {
+    "volume.link-in-the-way": N_("No link lies on the way to what would be changed"),
+    "snapshot.special-file": N_("No device stands where a file would be kept"),
+    "snapshot.locked-file": N_("No file that would be changed is locked"),
+    "snapshot.other-file-system": N_("No other disk is mounted inside the components’ folders"),
+    "snapshot.scope-holds-state": N_("The snapshots are kept outside of what would be changed"),
+}

@@ -66,6 +66,13 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="component.behind-link",
+        what=N_("{component}: nobody can say whether its files are right: {count} of them lie behind a link ({link}), first {path}."),
+        why=N_("A link could lead to files of other software. It is never followed, so that nothing can be changed there either."),
+        next=N_("Find out who put the link there; remove it or move the real folder back, then start again."),
+        exit_code=11,
+    ),
+    Reference(
         ref="component.no-receipt",
         what=N_("{component} is there ({path}), but the system does not remember its installation."),
         why=N_("It was copied by hand or half removed: its version cannot be relied upon."),

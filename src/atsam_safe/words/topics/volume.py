@@ -39,6 +39,13 @@ REFERENCES: Final = (
         exit_code=20,
     ),
     Reference(
+        ref="volume.link-in-the-way.named",
+        what=N_("Links lie on the way to what would be changed (paths behind them: {count}, first {path}): {links}."),
+        why=N_("A link could lead to files of other software. It is never followed."),
+        next=N_("Find out who put the link there; remove it or move the real folder back, then start again."),
+        exit_code=20,
+    ),
+    Reference(
         ref="volume.missing",
         what=N_("{path} is missing."),
         why=N_("It was needed at this moment and is not there, or no longer."),

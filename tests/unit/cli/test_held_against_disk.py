@@ -1,0 +1,113 @@
+"""What a change would be refused for once it begins is a failed rule of ``check``: links, channels, this program's own folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atsam_safe.guard.rules_payload import OWN_FOLDER
+from atsam_safe.volume.state_place import DEFAULT_PLACE
+from lab.atsam import GALSS, Sabotage, build_atsam
+from lab.authority import Authority
+from lab.catalogue import write_test_manifests
+from lab.items import file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.stage import Answer, Stage
+
+LINK = "volume.link-in-the-way"
+UNINSTALL = ("--yes", "--accept", "dependents.present", "uninstall", "--all")
+FOLDERS = (
+    "Applications",
+    "Library/Caches",
+    "Library/Frameworks",
+    "Library/LaunchAgents",
+    "Library/Logs",
+    "Library/Preferences",
+    "Library/Preferences/santesocial",
+    "Library/Receipts",
+    "private/var",
+    "usr/local",
+    "usr/local/lib",
+)
+
+
+def put_behind_a_link(root: Path, folder: str) -> None:
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    shutil.move(root / folder, root / "elsewhere")
+    (root / folder).symlink_to("/elsewhere")
+
+
+def failed(answer: Answer) -> list[str]:
+    return [rule["ref"] for rule in answer.json["data"]["rules"] if rule["outcome"] == "fail"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_link_is_a_failed_rule_that_names_it_and_the_change_says_the_same(stage: Stage, folder: str) -> None:
+    root = stage.folder / "poste"
+    put_behind_a_link(root, folder)
+    package = stage.package("ATSAM-4.41.pkg")
+    answers = [stage.run("--json", *stage.on, *command, package) for command in (("check",), ("--yes", "install"), ("rehearse",))]
+    for answer in answers:
+        assert (answer.code, failed(answer)) == (10, [LINK])
+        problem = answer.json["errors"][0]
+        assert problem["evidence"]["links"] == {f"/{folder}": "/elsewhere"}
+        assert f"/{folder} → /elsewhere" in problem["what"]
+    assert not (root / DEFAULT_PLACE[1:]).exists(), "nothing was begun"
+    assert stage.run("--json", *stage.on, *UNINSTALL).code in {0, 10}
+
+
+def test_links_and_channels_are_told_at_once(stage: Stage) -> None:
+    root = stage.folder / "poste"
+    put_behind_a_link(root, "Library/Frameworks")
+    second = root / "usr/local/lib"
+    shutil.move(second, root / "libraries")
+    second.symlink_to("/libraries")
+    (root / "Library/Preferences/galss.ini").unlink()
+    os.mkfifo(root / "Library/Preferences/galss.ini")
+    answer = stage.run("--json", *stage.on, "check", stage.package("ATSAM-4.41.pkg"))
+    rule = next(rule for rule in answer.json["data"]["rules"] if rule["ref"] == LINK)
+    assert rule["evidence"]["links"].keys() == {"/Library/Frameworks", "/usr/local/lib"}
+    assert "snapshot.special-file" in failed(answer)
+
+
+def test_a_fifo_in_a_folder_of_galss_stops_nothing(stage: Stage) -> None:
+    os.mkfifo(stage.folder / "poste/Library/Application Support/Galss/galsssrv.fifo")
+    package = stage.package("ATSAM-4.41.pkg")
+    for command in (("check",), ("rehearse",), ("--yes", "install")):
+        answer = stage.run("--json", *stage.on, *command, package)
+        assert answer.code == 0, (command, answer.out[-1500:])
+    assert stage.run("--json", *stage.on, "--yes", "rollback").code == 0
+    assert stage.run("--json", *stage.on, "status").code == 0
+
+
+def test_a_package_that_writes_into_our_own_folder_is_told_so(stage: Stage) -> None:
+    """It was refused in the words for a « --state-dir » inside of what is to be kept, and by the installation only."""
+    assert OWN_FOLDER == DEFAULT_PLACE
+    authority = Authority.create()
+    write_test_manifests(stage.folder / "ours", authority.trust())
+    for place in ("store.json", "run/journal.log", "Run/Journal.log"):
+        brought = file(f"{OWN_FOLDER[1:]}/{place}", b"x")
+        package = stage.folder / "own.pkg"
+        package.write_bytes(build_atsam("4.41", authority.signer(), sabotage={GALSS: Sabotage(extra=(brought,))}))
+        for command in (("check",), ("--yes", "install")):
+            answer = stage.run("--json", "--manifests", str(stage.folder / "ours"), *stage.on[2:], *command, str(package))
+            assert (answer.code, failed(answer)[0]) == (10, "package.writes-own-folder")
+    assert not (stage.folder / "poste" / OWN_FOLDER[1:]).exists()
+
+
+def test_files_behind_a_link_are_not_called_missing(stage: Stage) -> None:
+    """« Install the right build again » was the advice, and the installation was then refused."""
+    put_behind_a_link(stage.folder / "poste", "Library/Frameworks")
+    (stage.folder / "poste/Library/Application Support/Galss/galsvosx").unlink()
+    for command in ("status", "verify"):
+        answer = stage.run("--json", *stage.on, command)
+        told = {error["ref"]: error["evidence"] for error in answer.json["errors"]}
+        assert answer.code == 11
+        assert told["component.behind-link"]["links"] == ["/Library/Frameworks"]
+        assert told["component.files-missing"]["paths"] == ["/Library/Application Support/Galss/galsvosx"]
