@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -12,7 +14,8 @@ from atsam_safe.snapshot import SnapshotStore, open_state
 from atsam_safe.volume import primitives
 from faults.barrier_sites import sites
 from faults.blackouts import ELSEWHERE, HARMLESS, STORIES, Recorded, first_red, losses, record, survey
-from faults.fingerprint import fingerprint
+from faults.child import STRACE
+from faults.fingerprint import STATE_FOLDER, fingerprint
 from faults.named_last import NameWatch
 from faults.power import Recorder, crash, materialise
 from lab.heart import lay_out
@@ -140,3 +143,22 @@ def test_every_barrier_is_needed(recorded: list[Recorded], tmp_path: Path) -> No
         if not any(found):
             unnoticed.append(site)
     assert unnoticed == []
+
+
+@pytest.mark.needs("strace")
+def test_the_script_waits_for_the_disk_before_it_says_that_all_is_well(tmp_path: Path) -> None:
+    """``restore.sh`` alone has no journal: what it says is all that anybody will know."""
+    root, trace = tmp_path / "volume", tmp_path / "trace"
+    root.mkdir()
+    lay_out(root)
+    install(root)
+    script = max((root / STATE_FOLDER / "snapshots").iterdir()) / "restore.sh"
+    watched = [STRACE, "-f", "-qq", "-s", "200", "-e", "trace=rename,renameat,renameat2,utimensat,sync,write", "-o", str(trace)]
+    subprocess.run([*watched, "/bin/sh", str(script), str(root)], check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"})
+    lines = trace.read_text().splitlines()
+    changes, synced, told = (
+        [place for place, line in enumerate(lines) if any(what in line for what in seen)]
+        for seen in (("rename", "utimensat("), (" sync(",), ("state of the snapshot",))
+    )
+    assert changes
+    assert changes[-1] < synced[-1] < told[-1]
