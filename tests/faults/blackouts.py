@@ -41,9 +41,12 @@ HARMLESS: Final = {
     "transaction/run.Run.require_barrier+2 (volume)": "nothing of a run is on the disk yet: it asks whether the disk can confirm at all",
     "snapshot/state._lay_out+6 (folder)": "the name of `format` is synced with it, and the whole volume on the very next line; nothing "
     "happens between the two",
+    "snapshot/state._lay_out+7 (volume)": "of whatever begins a run: `Run.require_barrier` does the same before the first record is written",
+    "transaction/executor._put_away_damaged+8 (folder)": "a damaged journal that is left in `run/` is that of a run which is put away: the "
+    "next start puts it away once more",
     "transaction/journal.Journal.take_back+12 (folder)": "the journal's name in `run/` is on the disk already; one that is left in "
     "`history/` as well counts for nothing and is replaced when the run is ended",
-    "transaction/run.Run.end_unended+6 (file)": "the file is empty and says all it says by its name: it has no content to lose",
+    "transaction/run.Run.end_unended+10 (file)": "the file is empty and says all it says by its name: it has no content to lose",
 }
 # syncs that no story comes to, and why: all others must be met by one (`barrier_sites.py` finds them in the source)
 ELSEWHERE: Final = {
@@ -298,11 +301,15 @@ def _judge_disk(recorded: Recorded, loss: Loss, state: Path) -> str | None:
     journal = state / "run/journal.log"
     if acknowledged > 1 and not ended and not journal.exists():
         return "the journal of a run under way has no name"
-    kept = re.findall(rb'"record":"snapshot"[^\n]*?"snapshot":"([^"]+)"', journal.read_bytes()) if journal.exists() else []
-    if kept and recorded.command_keeps:
-        pointer = (state / "latest").read_bytes().strip() if (state / "latest").exists() else b""
-        if pointer != kept[-1]:
-            return f"the journal speaks of {kept[-1]!r}, the pointer of {pointer!r}"
+    written = journal.read_bytes() if journal.exists() else b""
+    kept = re.findall(rb'"record":"snapshot"[^\n]*?"snapshot":"([^"]+)"', written)
+    pointer = (state / "latest").read_bytes().strip() if (state / "latest").exists() else b""
+    if b'"record":"intent"' in written and recorded.command_keeps and pointer not in kept:
+        return f"a step was announced by a journal that speaks of {kept!r}, the pointer of {pointer!r}"
+    begun = re.findall(rb'"record":"begin"[^\n]*?"run_id":"([^"]+)"', written)
+    manifest = state / "snapshots" / os.fsdecode(pointer) / "manifest.json"
+    if begun and pointer not in kept and manifest.is_file() and b'"run_id": "%s"' % begun[0] in manifest.read_bytes():
+        return f"the pointer names {pointer!r} of the run under way, the journal does not"
     return None
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,15 @@ import pytest
 from atsam_safe.snapshot import SnapshotStore, open_state
 from atsam_safe.snapshot.manifest import parse, render
 from atsam_safe.transaction import recover, rollback
+from atsam_safe.transaction.journal import JournalDamagedError
 from atsam_safe.volume import Volume
 from atsam_safe.words.model import AtsamSafeError
 from faults.blackouts import fingerprint as timeless
 from faults.blackouts import half_installed
 from faults.fingerprint import STATE_FOLDER, Fingerprint, fingerprint
 from lab.heart import lay_out
-from lab.heart_runs import go_back, install
+from lab.heart_runs import go_back, install, killed_at, prepared
+from unit.transaction.test_never_begun import CUTS, FAR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -334,6 +337,43 @@ def test_a_recovery_from_a_damaged_store_restores_all_or_says_that_it_did_not(
         between = found
     else:
         assert name not in HARMLESS
+        if not name.startswith("journal"):
+            assert outcome == "broken"  # what is needed is really gone
+            return
+        # all that is needed is there: a refusal that names no way out would be a dead end
+        with open_state(root) as state, Volume(root) as volume:
+            with pytest.raises(JournalDamagedError) as caught:
+                recover(state, volume)
+            (problem,) = caught.value.problems
+            assert problem.params["snapshot"] == SnapshotStore(state).unended()
+            subprocess.run(["/bin/sh", "-c", problem.params["by_hand"]], check=True, capture_output=True)
+            assert timeless(root) == before
+            assert recover(state, volume).outcome == "rolled-back"
+
+
+@pytest.fixture(scope="module", params=["before anything was kept", "before the record of what was kept"])
+def just_begun(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workstation whose last run committed, and on which another one was cut off before it touched anything."""
+    root, _ = prepared(tmp_path_factory.mktemp("just-begun"), install, go_back, install)
+    assert killed_at(FAR, CUTS[request.param], root)
+    return root
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.needs("root") if "somebody else" in name else ()) for name in RUN_DAMAGES]
+)
+def test_a_run_that_had_touched_nothing_is_ended_whatever_is_damaged(name: str, just_begun: Path, tmp_path: Path) -> None:
+    """« Refused twice » once was the end of it, and the remedy undid a healthy set."""
+    root = tmp_path / "volume"
+    shutil.copytree(just_begun, root, symlinks=True)
+    RUN_DAMAGES[name](root / STATE_FOLDER)
+    found = timeless(root)
+    with open_state(root) as state, Volume(root) as volume:
+        result = recover(state, volume)
+        assert (result.outcome, result.problems) == ("unchanged", ())
+        assert recover(state, volume).outcome == "nothing-to-do"
+    assert timeless(root) == found
+    assert not os.path.lexists(root / STATE_FOLDER / "run/journal.log")
 
 
 def test_what_is_still_possible_is_said(template: Path, tmp_path: Path) -> None:

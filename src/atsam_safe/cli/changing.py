@@ -30,6 +30,7 @@ from atsam_safe.snapshot.state import open_state
 from atsam_safe.snapshot.store import SnapshotStore, refuse_state_in_scope
 from atsam_safe.transaction.executor import interrupted, recover, with_signal
 from atsam_safe.transaction.found import changed_since
+from atsam_safe.transaction.journal import JournalDamagedError
 from atsam_safe.transaction.lock import RunLock
 from atsam_safe.transaction.model import RunOptions
 from atsam_safe.transaction.passing import passing_files
@@ -132,7 +133,7 @@ class Changing:
         with self.existing_state() as state:
             if state is None:
                 return None
-            problem = interrupted(state)
+            problem = self._interrupted(state)
             if problem is None:
                 return None
             if self.session.options.no_recover:
@@ -155,6 +156,15 @@ class Changing:
                 self.session.recovery_notices = recovered.notices
                 with watch.passing_on():  # one that came since is acted on now that it hides nothing
                     return None
+
+    def _interrupted(self, state: StateFolder) -> Problem | None:
+        try:
+            return interrupted(state)
+        except JournalDamagedError as error:
+            # nothing was touched: as simply ended as one whose record is whole
+            if self.session.options.no_recover or not SnapshotStore(state).untouched():
+                raise
+            return error.problems[0]
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

@@ -4,6 +4,7 @@ Invariants:
 
 - a manifest MUST only name objects that were on stable storage before it was written;
 - the pointer ``latest`` MUST only name a snapshot whose manifest was on stable storage before;
+- it MUST name the snapshot of a run, on stable storage, before the first step of that run, and not before the run's journal does;
 - an object MUST NOT be removed while any readable manifest names it, nor while any manifest is unreadable;
 - a snapshot named by the journal of an unfinished run MUST NOT be removed;
 - whoever changes the store MUST hold the workstation's lock (``transaction.lock``).
@@ -162,6 +163,28 @@ class SnapshotStore:
         except manifests.ManifestError:
             return newest  # of what cannot be read nothing is claimed
         return None if self._is_put_away(run) else newest
+
+    def untouched(self) -> bool:
+        """True when no step of a run that was never put away can have begun, whatever became of its journal.
+
+        Either no such run came as far as a whole snapshot, or the pointer, which names it before the first step, does not name it yet.
+        A pointer that says nonsense says nothing of that.
+        """
+        newest = self.unended()
+        if newest is None or not self._files.exists("/latest"):
+            return True
+        pointed = self._pointer()
+        return pointed is not None and pointed != newest and pointed in self.identifiers()
+
+    def is_of(self, identifier: str, run: str) -> bool:
+        """True when ``run`` took this snapshot, as far as it says so. Raises ``ManifestUnreadableError``: nobody knows yet."""
+        try:
+            return self.manifest(identifier).run_id == run
+        except manifests.ManifestUnreadableError:
+            raise
+        except manifests.ManifestError:
+            taken = manifests.origin(self.state, identifier)
+            return taken is not None and taken[0] == run
 
     def lost(self) -> Manifest | None:
         """The newest snapshot, if its run was never put away; asked where no journal lies, it says that one is missing.

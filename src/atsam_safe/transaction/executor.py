@@ -26,11 +26,12 @@ from atsam_safe.transaction.journal import (
     journal_damaged,
     journal_missing,
     read_journal,
+    unended_snapshot,
 )
 from atsam_safe.transaction.lock import RunLock
 from atsam_safe.transaction.model import RunOptions, TransactionResult, VerificationOutcome
 from atsam_safe.transaction.records import Ended, Staged
-from atsam_safe.transaction.recovery import decide
+from atsam_safe.transaction.recovery import decide, ended_untouched
 from atsam_safe.transaction.reserve import RESERVE_SLACK
 from atsam_safe.transaction.run import STAGING, Action, Run
 from atsam_safe.transaction.signals import EndedBySignal, SignalWatch, watching
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from atsam_safe.snapshot.model import KeepPolicy, Progress, PruneReport
     from atsam_safe.snapshot.state import StateFolder
     from atsam_safe.transaction.records import Record
+    from atsam_safe.transaction.recovery import Decision
     from atsam_safe.volume.volume import Volume
     from atsam_safe.workstation.port import BeyondFiles, OpenedPackages, Workstation
 
@@ -223,12 +225,7 @@ def _likely(state: StateFolder) -> str | None:
         named = begun(state).snapshot
         if named is not None:
             return named
-    store = SnapshotStore(state)
-    with contextlib.suppress(AtsamSafeError):
-        return store.latest() or max(store.identifiers(), default=None)
-    with contextlib.suppress(AtsamSafeError):
-        return max(store.identifiers(), default=None)
-    return None
+    return unended_snapshot(state)
 
 
 def _recover(run: Run) -> TransactionResult:
@@ -240,12 +237,11 @@ def _recover(run: Run) -> TransactionResult:
     if reading is None:
         return _without_journal(run)
     decision = decide(reading.records)
-    # a run whose very first record is lost may have come to anything; one whose records end before its first change changed nothing else
-    if decision.action == "discard" and not (run.is_proven_before() if decision.run_id is None else not run.touched()):
+    if decision.action == "discard" and not _had_not_begun(run, decision, reading.records):
         raise journal_damaged(state, JOURNAL, str(len(reading.records) + 1), reading.records)
     if decision.run_id is None:
         state.files.remove_file(JOURNAL)
-        run.end_unended()
+        run.end_unended(untouched=run.store.untouched())
         run.clear_leftovers()
         return run.result("unchanged")
     run.adopt(Journal.resume(state, reading), decision)
@@ -253,11 +249,24 @@ def _recover(run: Run) -> TransactionResult:
         keep_found(run)
         return run.go_back("recovery", ())
     run.release_reserve()  # a disk that the reserve itself filled needs its room for the last record
-    if decision.action == "discard":
+    if decision.action == "discard" and not ended_untouched(reading.records):
         run.journal.append(Ended(outcome="unchanged"))
     run.end_journal()
     run.clear_leftovers()
     return run.result(decision.outcome)
+
+
+def _had_not_begun(run: Run, decision: Decision, records: Sequence[Record]) -> bool:
+    """True when a run whose records end before its first step did end there, and nothing that followed was lost.
+
+    What changed since is then somebody else's doing, and no reason to doubt it. Only where the pointer says that the steps may have begun
+    does the workstation itself have to tell: one whose very first record is lost may have come to anything.
+    """
+    if ended_untouched(records) or run.store.untouched():
+        return True
+    if decision.run_id is None:
+        return run.is_proven_before()
+    return not run.store.is_of(run.store.unended() or "", decision.run_id) or not run.touched()
 
 
 def _without_journal(run: Run) -> TransactionResult:
@@ -266,25 +275,27 @@ def _without_journal(run: Run) -> TransactionResult:
     if lost is None:
         run.clear_leftovers()
         return run.result("nothing-to-do")
-    if not run.is_proven_before():
+    untouched = run.store.untouched()
+    if not untouched and not run.is_proven_before():
         raise journal_missing(run.state, lost)
     run.id = lost.run_id
-    run.end_unended()
+    run.end_unended(untouched=untouched)
     run.clear_leftovers()
-    return run.result("rolled-back")
+    return run.result("unchanged" if untouched else "rolled-back")
 
 
 def _put_away_damaged(run: Run) -> TransactionResult:
-    """A damaged journal is kept for whoever wants to read it, once the state before is back: brought back by hand, and proven."""
-    if run.store.unended() is None or not run.is_proven_before():
+    """A damaged journal is kept for whoever wants to read it, once the state before is there: never left, or proven to be back."""
+    untouched = run.store.untouched()
+    if not untouched and not run.is_proven_before():
         read_journal(run.state)  # refuses
     files = run.state.files
     files.rename(JOURNAL, f"/history/{run.id}-damaged.log")
     files.sync_directory("/history")
     files.sync_directory("/run")
-    run.end_unended()
+    run.end_unended(untouched=untouched)
     run.clear_leftovers()
-    return run.result("rolled-back")
+    return run.result("unchanged" if untouched else "rolled-back")
 
 
 def _not_recovered(run: Run, error: WorkstationError, likely: str | None) -> TransactionResult:

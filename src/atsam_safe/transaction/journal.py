@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from atsam_safe.snapshot.batch import by_hand, script_in
+from atsam_safe.snapshot.manifest import origin
 from atsam_safe.snapshot.store import SnapshotStore
 from atsam_safe.transaction.records import Begin, Record, Snapshotted
 from atsam_safe.transaction.recovery import Decision, decide
@@ -145,22 +146,32 @@ def journal_missing(state: StateFolder, lost: Manifest) -> JournalDamagedError:
 
 
 def journal_damaged(state: StateFolder, place: str, line: str, records: Sequence[Record]) -> JournalDamagedError:
-    """The refusal that names the damaged line, and the snapshot from which the state before can be brought back."""
-    snapshot = next((record.snapshot for record in records if isinstance(record, Snapshotted)), None)
-    if snapshot is None:
-        # the pointer is written before the journal says so: it names the last state that was kept
-        with contextlib.suppress(AtsamSafeError):
-            snapshot = SnapshotStore(state).latest()
+    """The refusal that names the damaged line, and the snapshot from which the state before can be brought back.
+
+    Without one that is that run's own, no script is named: that of an earlier run would undo what that run did, which is whole.
+    """
+    snapshot = next((record.snapshot for record in records if isinstance(record, Snapshotted)), None) or unended_snapshot(state)
     folder = state.path / "snapshots" / snapshot if snapshot else state.path / "snapshots"
     params = {
         "path": printable(str(state.path / place[1:])),
         "line": line,
         "snapshot": printable(snapshot or "—"),
         "place": printable(str(folder)),
-        "script": printable(str(script_in(folder))),
-        "by_hand": by_hand(folder, str(state.root)),
     }
-    return JournalDamagedError(Problem(ref="state.journal-damaged", params=params, evidence=dict(params)))
+    if snapshot is not None:
+        params |= {"script": printable(str(script_in(folder))), "by_hand": by_hand(folder, str(state.root))}
+    told = None if snapshot is None else "state.journal-damaged.begun"
+    return JournalDamagedError(Problem(ref="state.journal-damaged", told=told, params=params, evidence=dict(params)))
+
+
+def unended_snapshot(state: StateFolder) -> str | None:
+    """The snapshot of the run that was never put away and may have begun its steps; ``None`` when there is none, or nobody can tell."""
+    store = SnapshotStore(state)
+    with contextlib.suppress(AtsamSafeError):
+        newest = None if store.untouched() else store.unended()
+        # one that does not name its run may be that of a run which ended
+        return newest if newest is not None and origin(state, newest) is not None else None
+    return None
 
 
 class Journal:

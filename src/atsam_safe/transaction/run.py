@@ -44,7 +44,7 @@ from atsam_safe.volume.state_place import default_state_path
 from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, WorkstationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from atsam_safe.plan.model import ScopeEntry
@@ -174,12 +174,16 @@ class Run:
         report, unlike = self.restore(snapshot)
         return report.proven and not unlike
 
-    def end_unended(self) -> None:
-        """Say of the newest snapshot's run, whose own records are lost, that it ended in the state before."""
+    def end_unended(self, *, untouched: bool = False) -> None:
+        """Say of the newest snapshot's run, whose own records are lost, that it ended in the state before.
+
+        ``untouched``: it had not begun. Then that state is no more than what the workstation was at that moment, and nothing is said of it.
+        """
         snapshot = self.store.unended()
         if snapshot is not None:
             manifest = self.store.manifest(snapshot)
-            self.snapshot, self.digest_before, self.digest_after = snapshot, manifest.digest, manifest.digest
+            if not untouched:
+                self.snapshot, self.digest_before, self.digest_after = snapshot, manifest.digest, manifest.digest
             self.state.files.write_file_durably(f"/history/{manifest.run_id}.log", b"", FILE_METADATA)
 
     # --- forward --------------------------------------------------------------------------------------------------------------------
@@ -228,8 +232,12 @@ class Run:
         return RefusedError(Problem(ref="space.too-little", told=told, params=params, evidence=evidence))
 
     def keep(self, scope: Sequence[ScopeEntry], options: RunOptions) -> None:
-        """Snapshot, then look again: from the record on, an interrupted run is restored to exactly this state."""
-        try:
+        """Snapshot, then look again: from the record on, an interrupted run is restored to exactly this state.
+
+        The pointer follows the record: where it names this snapshot the run may have begun its steps, even if the record is lost later;
+        where it does not, nothing was touched (``SnapshotStore.untouched``).
+        """
+        with self._room_needed():
             snapshot = self.store.create(
                 self.volume,
                 scope,
@@ -238,20 +246,29 @@ class Run:
                 reason=options.reason or self.command,
                 progress=self.progress,
                 capture=None if self.system is None else partial(self.system.capture, scope=scope),
+                pointed=False,
             )
-        except WorkstationError as error:
-            if is_ref(error, "volume.no-space"):
-                raise self.too_little(self.reserved, self.state.files) from error
-            raise
         digest = scope_digest(self.volume, scope, progress=self.progress)
         if digest != snapshot.digest:
             raise RefusedError(Problem(ref="snapshot.state-changed", params={"snapshot": snapshot.id}))
         with self._watch.deferred():
             # the record and what we remember of it must agree: a signal between them would forget the way back
             self.journal.append(Snapshotted(snapshot=snapshot.id, digest=digest))
+            with self._room_needed():
+                self.store.point_at(snapshot.id)
             self.snapshot = snapshot.id
             self.digest_before = digest
         self._watch.check()
+
+    @contextlib.contextmanager
+    def _room_needed(self) -> Iterator[None]:
+        """A disk that is full before anything was touched is told as the guard tells it."""
+        try:
+            yield
+        except WorkstationError as error:
+            if is_ref(error, "volume.no-space"):
+                raise self.too_little(self.reserved, self.state.files) from error
+            raise
 
     def carry_out(self, actions: Sequence[Action], before_each: Callable[[int], None] | None = None) -> None:
         """Each action: intent on stable storage → the action → done."""

@@ -69,6 +69,20 @@ def test_a_damaged_state_folder_is_never_passed_over_in_silence(stage: Stage, ki
         assert answer.code == code, command
         told = answer.json["errors"] + answer.json["notices"]
         assert ref in [problem["ref"] for problem in told]
+    if kind == "journal":
+        # of a run that kept nothing and so touched nothing: ended as simply as one whose record is whole, by whatever command comes first
+        (stage.folder / "before").mkdir()
+        shutil.copytree(stage.folder / "poste", stage.folder / "before" / "poste", symlinks=True)
+        refused = stage.run("--json", *stage.on, "--no-recover", "--yes", "rollback")
+        assert (refused.code, [error["ref"] for error in refused.json["errors"]]) == (10, [ref])
+        assert "restore.sh" not in refused.json["errors"][0]["next"]
+        answer = stage.run("--json", *stage.on, "recover")
+        assert (answer.code, answer.json["data"]["transaction"]["outcome"]) == (0, "unchanged")
+        (kept,) = (stage.folder / "poste" / STATE / "history").glob("*-damaged.log")
+        assert kept.read_bytes() == content
+        rollback = stage.run("--json", *stage.on[:2], "--root", str(stage.folder / "before" / "poste"), "--yes", "rollback")
+        assert (rollback.code, rollback.json["data"]["recovered"]["transaction"]["outcome"]) == (0, "unchanged")
+        return
     for change in (("recover",), ("--yes", "rollback")):
         assert stage.run("--json", *stage.on, *change).code == 10
     assert (stage.folder / "poste" / STATE / name).read_bytes() == content

@@ -53,8 +53,22 @@ REFERENCES: Final = (
     Reference(
         ref="state.journal-damaged",
         what=N_("The record of an interrupted run is damaged (line {line} of {path})."),
-        why=N_("What was already done cannot be told for sure, so nothing is guessed. The last snapshot ({snapshot}) lies in {place}."),
-        next=N_("Have the workstation looked at before anything else. The state before can be brought back with: {by_hand}"),
+        why=N_("What that run had already done cannot be read there any more, so nothing is guessed."),
+        next=N_(
+            "Run “atsam-safe recover”: where that run had changed nothing, it puts the record away. "
+            "If it refuses, have the workstation looked at before anything else."
+        ),
+    ),
+    Reference(
+        ref="state.journal-damaged.begun",
+        what=N_("The record of an interrupted run is damaged (line {line} of {path})."),
+        why=N_(
+            "What was already done cannot be told for sure, so nothing is guessed. The snapshot of that run ({snapshot}) lies in {place}."
+        ),
+        next=N_(
+            "Have the workstation looked at before anything else. Bring the state before back, then run “atsam-safe recover”. "
+            "The command that brings it back: {by_hand}"
+        ),
     ),
     Reference(
         ref="state.journal-damaged.missing",
