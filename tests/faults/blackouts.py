@@ -41,7 +41,7 @@ HARMLESS: Final = {
     "transaction/run.Run.require_barrier+2 (volume)": "nothing of a run is on the disk yet: it asks whether the disk can confirm at all",
     "snapshot/state._lay_out+6 (folder)": "the name of `format` is synced with it, and the whole volume on the very next line; nothing "
     "happens between the two",
-    "snapshot/state._lay_out+7 (volume)": "of whatever begins a run: `Run.require_barrier` does the same before the first record is written",
+    "snapshot/state._lay_out+7 (volume)": "`Run.require_barrier` does the same before a run writes its first record",
     "transaction/executor._put_away_damaged+8 (folder)": "a damaged journal that is left in `run/` is that of a run which is put away: the "
     "next start puts it away once more",
     "transaction/journal.Journal.take_back+12 (folder)": "the journal's name in `run/` is on the disk already; one that is left in "
@@ -301,6 +301,11 @@ def _judge_disk(recorded: Recorded, loss: Loss, state: Path) -> str | None:
     journal = state / "run/journal.log"
     if acknowledged > 1 and not ended and not journal.exists():
         return "the journal of a run under way has no name"
+    return _judge_pointer(recorded, state, journal)
+
+
+def _judge_pointer(recorded: Recorded, state: Path, journal: Path) -> str | None:
+    """That the steps of a run may have begun is written in two places, one after the other."""
     written = journal.read_bytes() if journal.exists() else b""
     kept = re.findall(rb'"record":"snapshot"[^\n]*?"snapshot":"([^"]+)"', written)
     pointer = (state / "latest").read_bytes().strip() if (state / "latest").exists() else b""

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.snapshot import beyond
@@ -22,7 +23,7 @@ from atsam_safe.volume import primitives
 from atsam_safe.words.model import AtsamSafeError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from atsam_safe.snapshot.model import Manifest
     from atsam_safe.snapshot.state import StateFolder
@@ -31,10 +32,13 @@ if TYPE_CHECKING:
     from atsam_safe.volume.volume import Volume
 
 LABEL: Final = "recover"
+NOT_KEPT: Final = "transaction.found-not-kept"
 # one step writes no record while it works, and the system's installer may go on for a while after we were killed
 SLACK_SECONDS: Final = 15 * 60
 # a recovery that is killed again and again finds another state each time
 KEPT_PER_RUN: Final = 8
+# two records further apart than any step takes: the clock was set in between
+LONGEST_STEP: Final = 6 * 3600
 
 
 def keep_found(run: Run) -> None:
@@ -46,14 +50,19 @@ def keep_found(run: Run) -> None:
             return
         kept = run.store.found(run.id)
         run.found = next((one.id for one in kept if one.digest == present), None)
-        if run.found is None and len(kept) < KEPT_PER_RUN:
-            _require_room(run, manifest)
-            run.found = _create(run, manifest)
+        if run.found is not None:
+            return
+        if len(kept) >= KEPT_PER_RUN:
+            full = {"count": str(len(kept))}
+            run.notices = (*run.notices, Problem(ref=NOT_KEPT, told=f"{NOT_KEPT}.enough", params=full, evidence=dict(full)))
+            return
+        _require_room(run, manifest)
+        run.found = _create(run, manifest)
     except Exception as error:  # noqa: BLE001 - whatever it is, the workstation is in between and has to be brought back
         run.found = None
         causes = problems_of(error)
         shown = {"reason": causes[0].ref if causes else "?"}
-        run.notices = (*run.notices, Problem(ref="transaction.found-not-kept", params=shown, evidence=dict(shown)))
+        run.notices = (*run.notices, Problem(ref=NOT_KEPT, params=shown, evidence=dict(shown)))
 
 
 def _require_room(run: Run, manifest: Manifest) -> None:
@@ -78,7 +87,9 @@ def holds_files_only(state: StateFolder, snapshot: str) -> bool:
 
 
 def changed_since(state: StateFolder, volume: Volume, is_passing: Callable[[str], bool]) -> tuple[str, ...]:
-    """Files that going back would take and that changed long after the interrupted run's last record: not by that run.
+    """Files that going back would take and that changed at no time of the interrupted run's (long after its last record): not by that run.
+
+    Its records tell what the clock said then. A run whose clock stood in the future, or was set while it ran, is no reason to see nothing.
 
     ``is_passing``: those that change by themselves, which nobody has repaired.
     """
@@ -91,12 +102,28 @@ def changed_since(state: StateFolder, volume: Volume, is_passing: Callable[[str]
             manifest = SnapshotStore(state).manifest(decision.snapshot)
         except ManifestError:
             return ()
-        limit = int((reading.records[-1].at + SLACK_SECONDS) * SECOND)
+        moments = tuple(record.at for record in reading.records)
         entries = list_scope(volume, manifest.scope)
-        late = {path: entry for path, entry in entries.items() if entry is not None and changed_at(entry) > limit and not is_passing(path)}
+        late = {
+            path: entry
+            for path, entry in entries.items()
+            if entry is not None and is_elsewhen(changed_at(entry), moments) and not is_passing(path)
+        }
         wanted = {item.path: digest_of([item]) for item in manifest.paths}
         return tuple(now.path for now in read_states(volume, dict(late)) if digest_of([now]) != wanted.get(now.path))
     return ()
+
+
+def is_elsewhen(changed: int, moments: Sequence[float]) -> bool:
+    """True when ``changed`` lies at no time at which the run was writing, by the clock that it had."""
+    if changed == 0:
+        return False
+    if primitives.IS_WINDOWS:
+        # a file that takes a name which was just given up is given the birth of the one before: what is early tells nothing
+        return changed > (moments[-1] + SLACK_SECONDS) * SECOND
+    spans = [(moment, moment) for moment in moments]
+    spans += [(first, last) for first, last in itertools.pairwise(moments) if 0 <= last - first <= LONGEST_STEP]
+    return not any((first - SLACK_SECONDS) * SECOND <= changed <= (last + SLACK_SECONDS) * SECOND for first, last in spans)
 
 
 def changed_at(entry: Entry) -> int:

@@ -67,3 +67,9 @@ def _lies_on_another_disk(state: StateFolder, volume: Volume) -> bool:
     """Where no folder of ours is on the volume, nothing is left there either: single files are treated, of a computer that runs."""
     place = volume.lstat(place_inside())
     return place is not None and place.kind == "directory" and place.device != state.files.device("/")
+
+
+def space_params(needed: int, free: int) -> dict[str, str]:
+    """Parameters of ``space.too-little`` as the guard words them: megabytes, rounded up and down."""
+    million = 1_000_000
+    return {"needed": str(-(-needed // million)), "free": str(free // million)}

@@ -36,7 +36,7 @@ from atsam_safe.transaction.records import (
     Undone,
     Verified,
 )
-from atsam_safe.transaction.reserve import RESERVE_PER_PATH, RESERVE_SLACK, NoRoomError, allocate_reserve, remove_reserve
+from atsam_safe.transaction.reserve import RESERVE_PER_PATH, RESERVE_SLACK, NoRoomError, allocate_reserve, remove_reserve, space_params
 from atsam_safe.transaction.signals import EndedBySignal
 from atsam_safe.volume.errors import is_ref, printable, unavailable_problem
 from atsam_safe.volume.model import Metadata
@@ -497,9 +497,3 @@ def company_problem(paths: tuple[str, ...]) -> Problem:
         params={"count": str(len(paths)), "paths": ", ".join(paths[:10])},
         evidence={"paths": list(paths[:100])},
     )
-
-
-def space_params(needed: int, free: int) -> dict[str, str]:
-    """Parameters of ``space.too-little`` as the guard words them: megabytes, rounded up and down."""
-    million = 1_000_000
-    return {"needed": str(-(-needed // million)), "free": str(free // million)}

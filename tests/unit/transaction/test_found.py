@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +13,10 @@ from atsam_safe.snapshot import KeepPolicy, SnapshotStore, open_state
 from atsam_safe.snapshot.manifest import FOUND
 from atsam_safe.transaction import prune, recover, rollback
 from atsam_safe.transaction.executor import interrupted
-from atsam_safe.transaction.found import SLACK_SECONDS, changed_since
+from atsam_safe.transaction.found import KEPT_PER_RUN, SLACK_SECONDS, changed_since, is_elsewhen
 from atsam_safe.transaction.journal import JournalDamagedError
 from atsam_safe.volume import Volume
+from faults.blackouts import half_installed
 from lab.heart import FOLDER, PlainWorkstation
 from lab.heart_runs import copy_of, digest, install, killed_at, mend, prepared
 from unit.transaction.test_kills import assert_sound
@@ -180,3 +182,76 @@ def test_changes_long_after_the_run_are_seen_and_those_of_the_run_are_not(
     assert late(by_hand) == ()
     assert prepared(tmp_path / "more")
     assert late(tmp_path / "more" / "template") == ()
+
+
+def test_a_repair_that_is_one_too_many_to_be_kept_is_told(half_done: tuple[Path, str], repaired: Path) -> None:
+    """From the ninth state on it went without a word."""
+    note = repaired / FOLDER[1:] / "doc" / "repaired"
+
+    def cut_off(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def killed_before_it_goes_back(root: Path) -> str:
+        setattr(SnapshotStore, "restore_to", cut_off)  # noqa: B010 - a method, in a child that does not live to take it back
+        return mend(root)
+
+    before = len(snapshots(repaired))
+    for number in range(KEPT_PER_RUN):
+        note.write_bytes(b"repair number %d" % number)
+        assert killed_at(10**9, killed_before_it_goes_back, repaired)
+    assert len(snapshots(repaired)) - before == KEPT_PER_RUN
+    note.write_bytes(b"one too many")
+    with open_state(repaired) as state, Volume(repaired) as volume:
+        result = recover(state, volume)
+    assert (result.outcome, result.exit_code, result.found) == ("rolled-back", 0, None)
+    (notice,) = result.notices
+    assert (notice.ref, notice.told) == ("transaction.found-not-kept", "transaction.found-not-kept.enough")
+    assert notice.params == {"count": str(KEPT_PER_RUN)}
+    assert digest(repaired) == half_done[1]
+
+
+FUTURE = 4_084_000_000.0
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("begun", "ended"),
+    [(FUTURE, FUTURE), (-HOUR, FUTURE), (FUTURE, -HOUR), (-HOUR, -HOUR), (0.0, -HOUR)],
+    ids=["in the future", "set ahead meanwhile", "set right meanwhile", "an hour ago", "set back meanwhile"],
+)
+def test_a_repair_is_seen_whatever_the_clock_said_in_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: float, ended: float
+) -> None:
+    """With records of 2099 nothing was ever late, and every command undid the repair in passing. Below 0 and 0: from now on."""
+    root, _ = prepared(tmp_path)
+    clock = time.time()
+    said = [moment if moment > 1e9 else clock + moment for moment in (begun, ended)]
+
+    class Set:
+        """Another clock from the fifth record on."""
+
+        asked = 0
+
+        def time(self) -> float:
+            self.asked += 1
+            return said[self.asked > 4] + self.asked / 1000
+
+    with monkeypatch.context() as patch:
+        patch.setattr("atsam_safe.transaction.journal.time", Set())
+        half_installed(root)
+    with open_state(root) as state, Volume(root) as volume:
+        assert (f"{FOLDER}/galss.conf" in changed_since(state, volume, lambda _: False)) is (begun != 0.0)
+        assert changed_since(state, volume, lambda _: True) == ()
+        assert recover(state, volume).outcome == "rolled-back"
+
+
+def test_what_a_run_with_a_wrong_clock_changed_itself_is_no_repair() -> None:
+    """By the clock of that run its own files are of its time, also in the middle of a long step; and a folder tells nothing."""
+    run = (FUTURE, FUTURE + 10, FUTURE + 10 + 5 * HOUR)
+    for own in (FUTURE - 60, FUTURE + 5, FUTURE + 2 * HOUR, FUTURE + 5 * HOUR + 600):
+        assert not is_elsewhen(int(own * 1e9), run)
+    for other in (FUTURE - HOUR, FUTURE + 6 * HOUR, 1_795_000_000.0):
+        assert is_elsewhen(int(other * 1e9), run)
+    assert not is_elsewhen(0, run)
+    jumped = (1_795_000_000.0, FUTURE)
+    assert is_elsewhen(int((1_795_000_000.0 + 2 * HOUR) * 1e9), jumped)

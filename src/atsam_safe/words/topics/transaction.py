@@ -98,6 +98,13 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="transaction.found-not-kept.enough",
+        what=N_("The files that were found before the interrupted run was undone were not kept (kept of that run already: {count})."),
+        why=N_("The way back goes first. What somebody changed since the interruption, in the files of that run, is gone."),
+        next=N_("Put the latest repairs and settings in again, if there were any."),
+        exit_code=11,
+    ),
+    Reference(
         ref="state.residue",
         what=N_("Something that had to go is still there (paths: {count}): {paths}."),
         why=N_("What an old version leaves behind disturbs the new one. The run is undone."),
