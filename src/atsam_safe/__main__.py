@@ -1,6 +1,6 @@
 """The door of the program. ``--version`` answers before anything else is loaded; everything else goes to ``cli.dispatch``."""
 
-import contextlib
+import _signal  # type: ignore[import-not-found] # ``signal`` without what loads ``enum``
 import gc
 import os
 import sys
@@ -13,15 +13,16 @@ OPEN_FILES = 8192
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    _show_no_traceback()
     _hold_standard_streams()
     if sys.argv[1:] == ["--version"]:
         _say_version()
         return
-    _allow_many_files()
     try:
         from atsam_safe.cli import signals  # noqa: PLC0415 - before what takes time to load, and after --version, which needs none
 
         signals.install()
+        _allow_many_files()
         # Loading modules makes thousands of objects that live to the end: collecting among them costs a tenth of a short command.
         gc.disable()
         _load_models()
@@ -37,10 +38,17 @@ def main() -> None:
     os._exit(code & 0xFFFF if os.name == "nt" else code & 0xFF)
 
 
+def _show_no_traceback() -> None:
+    """Until ``cli.signals`` is loaded Ctrl-C ends the process at once: Python's own answer is a traceback."""
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, lambda number, _frame: os._exit(128 + number))
+
+
 def _allow_many_files() -> None:
     """As many open files as the system grants: deep folders are held open level by level, and 256, as macOS begins with, are few."""
     if os.name == "nt":
         return
+    import contextlib  # noqa: PLC0415 - of no use to --version
     import resource  # noqa: PLC0415 - not on Windows
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -9,6 +9,7 @@ Rules
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -26,7 +27,7 @@ from atsam_safe.report.private import without_card_numbers
 from atsam_safe.report.result import INTERNAL_ERROR, RESTART_NEEDED, RESTART_NEEDED_MSI, SIGNAL_BASE, CommandResult
 from atsam_safe.volume.errors import unavailable_problem
 from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, WordsMissingError
-from atsam_safe.words.translate import resolve_language
+from atsam_safe.words.translate import explain, resolve_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -147,10 +148,26 @@ def _answer(session: Session, result: CommandResult) -> int:
         # The interpreter would complain once more when it closes the stream at exit.
         _forget_output()
     except OSError:
-        # A full disk below a redirected report: what was done stays done, but nobody may take a lost report for a success.
         _forget_output()
-        return result.exit_code or INTERNAL_ERROR
+        return _without_answer(session, result, output)
     return result.exit_code
+
+
+def _without_answer(session: Session, result: CommandResult, output: bytes) -> int:
+    """A full disk below a redirected answer. A change that was made keeps its exit code, and its answer goes to standard error.
+
+    What only looks has nothing but its answer: nobody may take a lost one for a success.
+    """
+    changed = bool(result.data.get("transaction"))
+    code = result.exit_code if changed else result.exit_code or INTERNAL_ERROR
+    told = explain(
+        Problem(ref="program.answer-lost.done" if changed else "program.answer-lost", params={"code": str(code)}), session.language
+    )
+    with contextlib.suppress(OSError):
+        session.notify(f"{told.what}\n{told.why}\n{told.next}")
+        if changed:
+            session.notify(output.decode(sys.stdout.encoding or "utf-8", errors="replace"))
+    return code
 
 
 def _forget_output() -> None:

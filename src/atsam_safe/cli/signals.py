@@ -5,21 +5,25 @@
 ``ANSWERING``  the command has ended and its answer is being written: a first signal is too late, or the exit code would contradict the
                answer. A second one ends the process all the same: the reader of the answer may have stopped reading for good.
 
-Loaded before anything else of the program: nothing but the standard library is imported here. A signal that the caller ignores (nohup)
-stays ignored. Windows knows only Ctrl-C.
+Loaded before anything else of the program, and with nothing that takes time: until then Python's own answer to Ctrl-C is a traceback.
+So ``typing`` and ``signal`` (which loads ``enum``) are not imported here. A signal that the caller ignores (nohup) stays ignored.
+Windows knows only Ctrl-C.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
 
+TYPE_CHECKING = False  # what type checkers take for ``typing.TYPE_CHECKING``
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Iterator
     from types import FrameType
+    from typing import Any, Final
+else:
+    import _signal as signal
 
 SIGNAL_BASE: Final = 128
 STARTING, RUNNING, ANSWERING = range(3)

@@ -4,6 +4,7 @@ Rules of the form
 - Keys are written in the order of the model's fields and are only ever added; ``null`` means "not observable here".
 - ``schema`` rises only when an existing key changes its meaning; a newer schema is refused with words, never guessed at.
 - Unknown keys of a known schema are ignored: they come from a newer program that only added something.
+- A key that is not there is no observation: the file is refused, for an empty list in its place would say that nothing is there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from atsam_safe.words.model import Problem, UsageError
 
 # A facts file of a real workstation is 100 to 400 kB. A larger one is not ours, and is refused before it is parsed.
 MAX_FACTS_BYTES: Final = 16 << 20
+# Keys of every facts file there is. One that is added to the model later must have a default that claims nothing: ``None``.
+REQUIRED: Final = (
+    *("adapter", "os", "homes", "receipts", "paths", "configs", "services", "processes", "products", "foreign_claims"),
+    *("space", "system", "folders", "registry", "unclaimed"),
+)
 
 
 class FactsError(UsageError):
@@ -35,6 +41,7 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 _HEADER: Final = msgspec.json.Decoder(_Header)
+_KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _FACTS: Final = msgspec.json.Decoder(Facts)
 
 
@@ -69,6 +76,10 @@ def decode_facts(data: bytes) -> Facts:
             )
         if schema != FACTS_SCHEMA:
             raise _invalid(f"schema {schema}")
+        present = _KEYS.decode(data)
+        missing = [key for key in REQUIRED if key not in present]
+        if missing:
+            raise _invalid(f"without {', '.join(missing)}")
         return _FACTS.decode(data)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise _invalid(str(error)) from error

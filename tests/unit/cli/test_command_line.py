@@ -334,6 +334,7 @@ class Finder:
         if name == {module!r}:
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder())
+sys.modules.pop({module!r}, None)
 sys.argv = ["atsam-safe", "--json", "status"]
 from atsam_safe.__main__ import main
 main()
@@ -383,7 +384,17 @@ def test_a_second_signal_ends_a_program_whose_reader_reads_no_more() -> None:
     assert (late.returncode, out, err) == (128 + signal.SIGTERM, "", "")
 
 
-@pytest.mark.parametrize("module", ["msgspec", "atsam_safe.cli.dispatch", "atsam_safe.cli.session", "atsam_safe.cli.commands.status"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "resource",
+        "typing",
+        "msgspec",
+        "atsam_safe.cli.dispatch",
+        "atsam_safe.cli.session",
+        "atsam_safe.cli.commands.status",
+    ],
+)
 def test_an_interruption_while_loading_shows_no_traceback(module: str) -> None:
     with started(_INTERRUPTED.format(module=module)) as done:
         out, err = done.communicate(timeout=60)
@@ -391,6 +402,12 @@ def test_an_interruption_while_loading_shows_no_traceback(module: str) -> None:
     assert "Traceback" not in err
     (line,) = out.splitlines()
     assert json.loads(line)["errors"][0]["ref"] == "run.interrupted-by-user"
+
+
+def test_an_interruption_before_anything_is_loaded_shows_no_traceback() -> None:
+    with started(_INTERRUPTED.format(module="atsam_safe.cli.signals")) as done:
+        out, err = done.communicate(timeout=60)
+    assert (done.returncode, out, err) == (130, "", "")
 
 
 _UNREADABLE = """
@@ -408,7 +425,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["msgspec", "atsam_safe.cli.dispatch", "atsam_safe.cli.session"])
+@pytest.mark.parametrize("module", ["resource", "typing", "enum", "msgspec", "atsam_safe.cli.dispatch", "atsam_safe.cli.session"])
 @pytest.mark.parametrize("error", ["OSError(errno.EIO, os.strerror(errno.EIO))", "ImportError('no such part')"])
 def test_a_program_of_which_a_part_cannot_be_read_says_so(module: str, error: str) -> None:
     with started(_UNREADABLE.format(module=module, error=error)) as done:

@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,8 @@ from atsam_safe.cli.dispatch import guarded
 if TYPE_CHECKING:
     from atsam_safe.report.result import CommandResult
     from lab.stage import Stage
+
+FULL = Path("/dev/full")
 
 
 @pytest.mark.parametrize(
@@ -111,3 +114,26 @@ def test_a_fault_is_told_even_where_its_details_can_be_kept_nowhere(monkeypatch:
     monkeypatch.setattr(tempfile, "gettempdir", fail)
     problem = crash.record(ValueError())
     assert (problem.ref, problem.params["log"]) == ("program.internal-error", "-")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("form", [("--json",), ()])
+def test_a_change_whose_answer_cannot_be_written_is_told_on_the_other_stream(stage: Stage, form: tuple[str, ...]) -> None:
+    """It ended 1, as if the program had failed, without a word on either stream; the installation had been committed."""
+
+    def on_full(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "atsam_safe", *stage.on, "--lang", "en", *form, *arguments]
+        with FULL.open("wb") as full:
+            return subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+
+    looked = on_full("status")
+    assert looked.returncode == 1
+    assert "The answer could not be written" in looked.stderr
+    done = on_full("--yes", "install", stage.package("ATSAM-4.41.pkg"))
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert "The command itself has ended (exit code 0), and what it did to the workstation stays." in done.stderr
+    if form:
+        answer = json.loads(done.stderr.splitlines()[-1])
+        assert (answer["status"], len(answer["data"]["snapshot"]) > 0) == ("ok", True)
+    else:
+        assert "Installed and verified." in done.stderr

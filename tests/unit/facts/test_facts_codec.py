@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atsam_safe.facts import model
-from atsam_safe.facts.codec import MAX_FACTS_BYTES, FactsError, decode_facts, encode_facts
+from atsam_safe.facts.codec import MAX_FACTS_BYTES, REQUIRED, FactsError, decode_facts, encode_facts
 from atsam_safe.facts.model import (
     BinaryImage,
     ConfigFact,
@@ -156,3 +156,20 @@ def test_an_oversized_file_is_refused_before_it_is_parsed() -> None:
 def test_garbage_is_always_our_error(data: bytes) -> None:
     with pytest.raises(FactsError):
         decode_facts(data)
+
+
+@pytest.mark.parametrize("key", REQUIRED)
+def test_a_key_that_is_not_there_is_no_observation(key: str) -> None:
+    """Without its paths, receipts or room a facts file was judged as if nothing were there: « accept »."""
+    whole = json.loads(encode_facts(FULL))
+    del whole[key]
+    with pytest.raises(FactsError) as caught:
+        decode_facts(json.dumps(whole).encode())
+    (problem,) = caught.value.problems
+    assert problem.ref == "facts.invalid"
+    assert key in problem.params["detail"]
+
+
+def test_only_what_claims_nothing_may_be_missing() -> None:
+    free = {field.name for field in msgspec.structs.fields(Facts)} - {*REQUIRED, "schema", "notes"}
+    assert {getattr(Facts(adapter="offline", os=FULL.os), name) for name in free} == {None}

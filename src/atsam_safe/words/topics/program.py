@@ -15,6 +15,20 @@ REFERENCES: Final = (
         exit_code=1,
     ),
     Reference(
+        ref="program.answer-lost",
+        what=N_("The answer could not be written: the standard output is full, or refuses to be written to."),
+        why=N_("The answer is all that this command makes, so it is not done (exit code {code})."),
+        next=N_("Make room where the output goes, then run the command again."),
+        exit_code=1,
+    ),
+    Reference(
+        ref="program.answer-lost.done",
+        what=N_("The answer could not be written: the standard output is full, or refuses to be written to."),
+        why=N_("The command itself has ended (exit code {code}), and what it did to the workstation stays. Its answer follows here."),
+        next=N_("Do not run it again for this. “atsam-safe status” tells what is installed now."),
+        exit_code=1,
+    ),
+    Reference(
         ref="program.part-missing",
         what=N_("A part of the program could not be loaded ({module})."),
         why=N_("The installation of the program is incomplete, or the system opens no more files for it."),
