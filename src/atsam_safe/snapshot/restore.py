@@ -70,6 +70,8 @@ class Restoration:
         self._made: list[PathState] = []
         self._reached: set[str] = set()
         self._unlocked: set[str] = set()
+        # where somebody's folder, with what he keeps in it, stands in the place of a file or link
+        self._taken: set[str] = set()
         self._known: Known = {}
         self._changed = 0
 
@@ -84,7 +86,7 @@ class Restoration:
         self._remove_extras(now)
         with self._volume.neighbours():  # no folder is removed here
             self._make_folders(now)
-        self._place(needed, staged)
+        self._place([item for item in needed if item.path not in self._taken], staged)
         with self._volume.neighbours():
             self._make_links(now)
             exchanged = self._correct_files(now, seen, {item.path for item in needed})
@@ -93,7 +95,14 @@ class Restoration:
             self._correct_folders()
         self._remove_new_ancestors()
         self._state.files.remove_tree(RESTORING)
-        return self._prove(self._confirm())
+        unconfirmed = self._confirm()
+        if self._taken:
+            # said last: what is in the place of one file keeps no other from coming back
+            told = [
+                problem for path in sorted(self._taken, key=sort_key) for problem in refused("snapshot.folder-in-the-way", path).problems
+            ]
+            raise WorkstationError(*told[:NAMED], *unconfirmed)
+        return self._prove(unconfirmed)
 
     def _confirm(self) -> tuple[Problem, ...]:
         """Why the disk does not confirm what was written. What is there is looked at all the same: a proof that holds is not hidden."""
@@ -195,7 +204,7 @@ class Restoration:
             if self._volume.remove_empty_directory(path):
                 self._changed += 1
             elif wanted is not None and wanted.kind != "absent":
-                raise refused("snapshot.folder-in-the-way", path)
+                self._taken.add(path)
 
     def _make_folders(self, now: dict[str, PathState]) -> None:
         for path, wanted in self._wanted.items():
@@ -242,7 +251,7 @@ class Restoration:
 
     def _make_links(self, now: dict[str, PathState]) -> None:
         for path, wanted in self._wanted.items():
-            if wanted.kind != "link" or same_state(wanted, now.get(path)):
+            if wanted.kind != "link" or path in self._taken or same_state(wanted, now.get(path)):
                 continue
             self._unlock_above(path)
             self._volume.make_symlink_atomic(path, wanted.link or "", metadata_of(wanted))

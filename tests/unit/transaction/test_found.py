@@ -16,8 +16,9 @@ from atsam_safe.transaction.executor import interrupted
 from atsam_safe.transaction.found import KEPT_PER_RUN, SLACK_SECONDS, changed_since, is_elsewhen
 from atsam_safe.transaction.journal import JournalDamagedError
 from atsam_safe.volume import Volume
-from faults.blackouts import half_installed
-from lab.heart import FOLDER, PlainWorkstation
+from faults.blackouts import fingerprint, half_installed
+from faults.fingerprint import differences
+from lab.heart import CONFIGURATION, FOLDER, PlainWorkstation
 from lab.heart_runs import copy_of, digest, install, killed_at, mend, prepared
 from unit.transaction.test_kills import assert_sound
 from unit.transaction.test_lost_records import JOURNAL, half_done
@@ -255,3 +256,29 @@ def test_what_a_run_with_a_wrong_clock_changed_itself_is_no_repair() -> None:
     assert not is_elsewhen(0, run)
     jumped = (1_795_000_000.0, FUTURE)
     assert is_elsewhen(int((1_795_000_000.0 + 2 * HOUR) * 1e9), jumped)
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_somebody_s_folder_in_the_place_of_one_file_keeps_no_other_from_coming_back(tmp_path: Path, kind: str) -> None:
+    """It stopped the whole way back: libraries and jobs stayed away until somebody had moved it."""
+    root, _ = prepared(tmp_path)
+    ini = root / CONFIGURATION[1:]
+    if kind == "link":
+        ini.unlink()
+        ini.symlink_to("galss.conf")
+    before = fingerprint(root)
+    half_installed(root)
+    ini.unlink()
+    ini.mkdir()
+    (ini / "mine").write_bytes(b"somebody's")
+    for _ in range(2):
+        with open_state(root) as state, Volume(root) as volume:
+            result = recover(state, volume)
+        assert (result.outcome, result.exit_code) == ("broken", 21)
+        told = [(problem.ref, problem.params.get("path")) for problem in result.problems]
+        assert told[1:] == [("snapshot.folder-in-the-way", CONFIGURATION)]
+        assert (ini / "mine").read_bytes() == b"somebody's"
+        assert set(differences(fingerprint(root), before)) == {str(path.relative_to(root)) for path in (ini, ini / "mine")}
+    ini.rename(tmp_path / "moved")
+    assert mend(root) == "rolled-back"
+    assert fingerprint(root) == before
