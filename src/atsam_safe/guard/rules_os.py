@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from atsam_safe.catalogue.model import Bundle, Certainty
 from atsam_safe.catalogue.names import bundle_text
 from atsam_safe.guard.case import PASS, Case, Rule, Verdict, fail, notice
-from atsam_safe.verify.bundles import bundles_with, compare_os, os_certainty, os_family_text, strength
+from atsam_safe.verify.bundles import bundles_with, compare_os, os_certainty, os_family_text, strength, told_number
 from atsam_safe.versions import MacosRelease, VersionError
 
 if TYPE_CHECKING:
@@ -36,37 +35,21 @@ _FORMAT_FAMILY: Final = {
 }
 # Sentences that name no recommended build, so that they suit a workstation with and without one.
 _COMPLETE_VARIANTS: Final = frozenset({".unknown-release", ".inferred"})
-_NUMBER: Final = re.compile(r"(?<![\w.])[0-9]+(?:\.[0-9]+)*(?![\w])", re.ASCII)
 _FAMILY_NAME: Final = {"macos": "macOS", "windows": "Windows", "linux": "Linux"}
 
 
 def unreadable(case: Case) -> Verdict | None:
     """Without a readable OS release nothing can be decided."""
-    if _told_number(case) is not None:
+    if told_number(case.facts.os) is not None:
         return None
     if os_family_text(case.facts.os) is None:
         return fail(evidence={"version": case.facts.os.version, "problem": case.facts.os.problem})
     return PASS
 
 
-def _told_number(case: Case) -> MacosRelease | None:
-    """The number no macOS ever had (10.16, 16) that stands in the place of the release, or in what the observer says of it."""
-    if case.facts.os.family != "macos":
-        return None
-    text = case.facts.os.version if case.facts.os.version is not None else case.facts.os.problem or ""
-    for number in _NUMBER.findall(text):
-        try:
-            release = MacosRelease.parse(number)
-        except VersionError:
-            continue
-        if release.is_compatibility_lie or not release.is_real:
-            return release
-    return None
-
-
 def compatibility_lie(case: Case) -> Verdict | None:
     """Old programs are given a number that no release ever had (10.16, 16): the real release is hidden."""
-    told = _told_number(case)
+    told = told_number(case.facts.os)
     if told is not None:
         return fail(version=told.text, hidden=told.hidden_first_family or "11", evidence={"version": told.text})
     return PASS if os_family_text(case.facts.os) is not None and case.facts.os.family == "macos" else None
@@ -200,7 +183,7 @@ def _answers(case: Case) -> list[Answer] | None:
     """``None`` when the question makes no sense: nothing of ours offered, another OS family, an unreadable release."""
     if not case.candidate.changed or os_family_text(case.facts.os) is None or wrong_family(case) not in (None, PASS):
         return None
-    if _told_number(case) is not None:
+    if told_number(case.facts.os) is not None:
         return None
     found: list[Answer] = []
     for offered, bundles in _questions(case):

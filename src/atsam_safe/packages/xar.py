@@ -176,6 +176,9 @@ class XarArchive:
     def _walk(self, parent: Node, prefix: str, depth: int) -> None:
         if depth > self._limits.archive_depth:
             raise damaged(_TOC, "too-deep")
+        if any(node.tag.endswith(":file") for node in parent.children):
+            # readers that go by the local name list it (libarchive does): it would be a file that only some of them see
+            raise damaged(_TOC, "file-of-a-namespace")
         for node in parent.all("file"):
             path = prefix + _name(node)
             entry = self._entry(node, path)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.verify.bundles import best_fit, os_family_text, strength
+from atsam_safe.verify.bundles import best_fit, os_family_text, strength, told_number
 from atsam_safe.verify.configuration import config_findings
 from atsam_safe.verify.dependents import recognise_dependents
 from atsam_safe.verify.essential import minimum_text
@@ -192,6 +192,10 @@ def set_findings(facts: Facts, catalogue: Catalogue, versions: dict[str, str], f
     if os_family_text(facts.os) is None or not versions:
         # Without a readable system neither "nothing installed" nor "wrong for this OS" may be claimed: this may be no system volume.
         ref = "set.nothing-installed" if os_family_text(facts.os) is not None else "set.os-unreadable"
+        lie = told_number(facts.os)
+        if ref == "set.os-unreadable" and lie is not None:
+            ref = "set.os-hidden"
+            params |= {"version": lie.text, "hidden": lie.hidden_first_family or "11"}
         return [Finding(ref=ref, severity="blocking", params=params, evidence={"problem": facts.os.problem} if facts.os.problem else {})]
     if fit is None:
         return [Finding(ref="set.unlisted", severity="blocking", params=params, evidence={"versions": versions})]

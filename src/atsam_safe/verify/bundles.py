@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.names import bundle_text
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from atsam_safe.facts.model import OperatingSystem
 
 _STRENGTH: Final[dict[Certainty, int]] = {"inferred": 0, "field": 1, "confirmed": 2}
+_NUMBER: Final = re.compile(r"(?<![\w.])[0-9]+(?:\.[0-9]+)*(?![\w])", re.ASCII)
 _LINES: Final = ("7", "8", "8.1", "10", "11")
 _SERVERS: Final = (
     "Server 2008 R2",
@@ -205,3 +207,18 @@ def compare_os(system: OperatingSystem, other: str) -> int | None:
     except VersionError:
         return None
     return (mine > theirs) - (mine < theirs)
+
+
+def told_number(system: OperatingSystem) -> MacosRelease | None:
+    """The number no macOS ever had (10.16, 16) that stands in the place of the release, or in what the observer says of it."""
+    if system.family != "macos":
+        return None
+    text = system.version if system.version is not None else system.problem or ""
+    for number in _NUMBER.findall(text):
+        try:
+            release = MacosRelease.parse(number)
+        except VersionError:
+            continue
+        if release.is_compatibility_lie or not release.is_real:
+            return release
+    return None

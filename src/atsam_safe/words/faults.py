@@ -107,6 +107,7 @@ FAULTS: Final = {
             "member-type",
             "missing-member",
             "children-below-a-file",
+            "file-of-a-namespace",
             "directory-with-data",
             "cpio-header",
             "cpio-magic",

@@ -107,6 +107,10 @@ def substituted(old: bytes, new: bytes, count: int = 1) -> Callable[[Authority],
 
 STRUCTURAL: dict[str, tuple[Callable[[Authority], bytes], str]] = {
     "differing-names": (substituted(b"<name>Bom</name>", b"<name>Bom</name><name>Bom2</name>"), "differing-names"),
+    "foreign-file": (
+        substituted(b"</toc>", b'<a:file xmlns:a="urn:a" id="99"><name>Payload2</name><type>file</type></a:file></toc>'),
+        "file-of-a-namespace",
+    ),
     "parent-name": (substituted(b"<name>Bom</name>", b"<name>..</name>"), "archive-name"),
     "slash-name": (substituted(b"<name>Bom</name>", b"<name>a/b</name>"), "archive-name"),
     "no-name": (substituted(b"<name>Bom</name>", b""), "missing-name"),

@@ -82,6 +82,15 @@ def test_without_a_readable_system_nothing_is_claimed_about_it(tmp_path: Path, c
     assert refs(look(root, catalogue)) == {"set.os-unreadable"}
 
 
+@pytest.mark.parametrize("version", ["10.16", "16.0", "19.0"])
+def test_a_number_no_release_ever_had_is_no_damage_of_the_system(tmp_path: Path, catalogue: Catalogue, version: str) -> None:
+    """« The system is damaged », it said, while the guard told the truth about the same number."""
+    seen = look(lay_out(tmp_path, os_version=version, components=ATSAM_VERSIONS["4.41"], hardware="x86_64"), catalogue)
+    assert (refs(seen), seen.fit) == ({"set.os-hidden"}, False)
+    (found,) = seen.findings
+    assert found.problem.params["version"] in version
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str, str | None, str]] = {
     "files without receipt": (lambda root: damage.forget_receipt(root, "galss"), "galss", "partial", "component.no-receipt"),
     "unreadable receipt": (lambda root: damage.corrupt_receipt(root, "galss"), "galss", "damaged", "receipts.damaged"),

@@ -125,6 +125,16 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="set.os-hidden",
+        what=N_("The system says that it is macOS {version}, a release that never existed; it is really macOS {hidden} or later."),
+        why=N_("macOS gives this number to old programs. The true release is hidden, so nobody can say whether the components suit it."),
+        next=N_(
+            "Use a current version of this program, or read the release in the Apple menu and tell the person who maintains the "
+            "workstation."
+        ),
+        exit_code=11,
+    ),
+    Reference(
         ref="set.nothing-installed",
         what=N_("None of the components of ATSAM is installed."),
         why=N_("The software of the practice cannot reach the CPS card through them."),
