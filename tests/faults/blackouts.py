@@ -17,6 +17,7 @@ import random
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.snapshot import SnapshotStore, open_state
@@ -33,12 +34,15 @@ from lab.heart_runs import PLAN, failing_install, go_back, install, mend, throw_
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+    from atsam_safe.snapshot.state import StateFolder
 
 RECORD_SYNC: Final = "transaction/journal.Journal.append+"
 # syncs whose absence no crash state can show, and why
 HARMLESS: Final = {
-    "transaction/run.Run.require_barrier+2 (volume)": "nothing of a run is on the disk yet: it asks whether the disk can confirm at all",
+    "snapshot/belonging._write_mark+10 (file)": "the barrier before the first record carries it as well; it is for a mark that is "
+    "written anew because the folder moved, and no story moves one",
+    "snapshot/belonging._write_mark+10 (folder)": "as its content",
     "snapshot/state._lay_out+6 (folder)": "the name of `format` is synced with it, and the whole volume on the very next line; nothing "
     "happens between the two",
     "snapshot/state._lay_out+7 (volume)": "`Run.require_barrier` does the same before a run writes its first record",
@@ -54,14 +58,13 @@ ELSEWHERE: Final = {
     "back, and that barrier brings it to the disk",
     "cards/identity.load_key+19": "no run: a key that is made on first use. `test_power_loss.py` sees that its name comes last",
     "macos/staging._stage_package+9": "a copy in `run/staging`, hashed after it and thrown away by the recovery of a run that a cut ended",
-    "snapshot/belonging._write_mark+10": "a state folder elsewhere: still to be told in a story",
-    "snapshot/belonging.require_own+22": "a state folder elsewhere: still to be told in a story",
     "snapshot/export._new_file+7": "no run: a copy outside the store. `test_power_loss.py` sees that its name comes last",
     "snapshot/export._put_in_place+7": "as above, and that the name is kept",
     "snapshot/export._write_folder+13": "as above, each folder of the copy",
     "windows/staging.stage+11": "Windows alone: a copy in `run/staging`, hashed after it and thrown away by the recovery of a run that a "
     "cut ended",
 }
+OTHER_DISK: Final = Path("/dev/shm")  # another file system on every Linux
 SOUND_ENDINGS: Final = frozenset({"nothing-to-do", "unchanged", "rolled-back"})
 
 
@@ -133,6 +136,23 @@ class Story:
     origin: int = -1  # the state before is the one after this many earlier steps (-1: all of them)
     torn_journal: bool = False
     unconfirmed: str = ""  # the folder whose sync at the commit the disk refuses, once
+    elsewhere: bool = False  # the state lies on another disk, and both lose their power
+
+
+def other_disk(root: Path) -> Path:
+    """Where the state of ``root`` lies on another disk."""
+    return OTHER_DISK / f"atsam-safe-power-{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}"
+
+
+def forget_other_disk(root: Path) -> None:
+    """Nothing is left in memory of a disk that is no longer asked about."""
+    shutil.rmtree(other_disk(root), ignore_errors=True)
+
+
+def install_elsewhere(root: Path) -> str:
+    """A run that goes through, and keeps its state on another disk."""
+    with open_state(root, other_disk(root)) as state:
+        return run_transaction(PLAN, workstation=PlainWorkstation(root), packages=NoPackages(), state=state).outcome
 
 
 HALF: Final = (install, go_back, half_installed)
@@ -149,6 +169,8 @@ STORIES: Final = (
     Story(name="recover by hand, journal torn at its start", earlier=(*HALF, by_hand, behead_journal), command=mend, origin=2),
     Story(name="install not confirmed in history", earlier=(install, go_back), command=install, unconfirmed="/history"),
     Story(name="install not confirmed in run", earlier=(install, go_back), command=install, unconfirmed="/run"),
+    Story(name="first install, state on another disk", earlier=(), command=install_elsewhere, elsewhere=True),
+    Story(name="install, state on another disk", earlier=(install_elsewhere,), command=install_elsewhere, elsewhere=True),
 )
 
 
@@ -170,6 +192,15 @@ class Recorded:
     ended: frozenset[str]
     damaged: bytes | None = None
     command_keeps: bool = True
+    elsewhere: bool = False
+
+    def state_of(self, root: Path) -> Path:
+        """Where the state of the workstation at ``root`` lies."""
+        return other_disk(root) if self.elsewhere else root / STATE_FOLDER
+
+    def open(self, root: Path) -> StateFolder:
+        """Open it as whoever starts again does."""
+        return open_state(root, self.state_of(root) if self.elsewhere else None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -205,6 +236,9 @@ def record(story: Story, folder: Path) -> Recorded:
     root.mkdir(parents=True)
     lay_out(root)
     (root / HOLDER).mkdir()
+    forget_other_disk(root)
+    if story.elsewhere:
+        other_disk(root).mkdir(mode=0o700)
     before = fingerprint(root)
     for number, step in enumerate(story.earlier, start=1):
         step(root)
@@ -215,12 +249,15 @@ def record(story: Story, folder: Path) -> Recorded:
             stream.write(b"00000099 half a rec")
     journal = root / STATE_FOLDER / "run/journal.log"
     damaged = journal.read_bytes() if hurt_journal in story.earlier else None
-    recorder = Recorder(root)
+    if story.elsewhere:
+        assert other_disk(root).stat().st_dev != root.stat().st_dev, "two folders of one disk lose nothing alone"
+    recorder = Recorder(root, other_disk(root)) if story.elsewhere else Recorder(root)
     reached: list[Fingerprint] = []
     with recorder.attached(), refused_sync(story.unconfirmed, lambda: reached.append(fingerprint(root))):
         told = story.command(root)
-    with open_state(root) as state:
+    with open_state(root, other_disk(root) if story.elsewhere else None) as state:
         latest = SnapshotStore(state).latest()
+        ended = histories(state.path)
     recorded = Recorded(
         name=story.name,
         recording=recorder.recording(),
@@ -229,10 +266,12 @@ def record(story: Story, folder: Path) -> Recorded:
         final=fingerprint(root),
         told=told,
         latest=latest,
-        ended=histories(root),
+        ended=ended,
         damaged=damaged,
+        elsewhere=story.elsewhere,
     )
     shutil.rmtree(root)
+    forget_other_disk(root)
     return recorded
 
 
@@ -257,9 +296,9 @@ def refused_sync(folder: str, look: Callable[[], None]) -> Iterator[None]:
     assert not left
 
 
-def histories(root: Path) -> frozenset[str]:
+def histories(state: Path) -> frozenset[str]:
     """The journals of runs that were ended."""
-    return frozenset(path.name for path in (root / STATE_FOLDER / "history").glob("*.log"))
+    return frozenset(path.name for path in (state / "history").glob("*.log"))
 
 
 def judge(recorded: Recorded, loss: Loss, folder: Path) -> Wrong | None:
@@ -267,9 +306,13 @@ def judge(recorded: Recorded, loss: Loss, folder: Path) -> Wrong | None:
     root = folder / "disk"
     shutil.rmtree(root, ignore_errors=True)
     recording = recorded.recording
-    materialise(crash(recording, loss.moment, loss.model, loss.way, loss.seed, loss.without), recording.root, root)
+    nodes = crash(recording, loss.moment, loss.model, loss.way, loss.seed, loss.without)
+    materialise(nodes, recording.root, root)
+    forget_other_disk(root)
+    for number in recording.others:
+        materialise(nodes, number, other_disk(root))
     over = loss.moment == len(recording.events)
-    wrong = _judge_disk(recorded, loss, root / STATE_FOLDER)
+    wrong = _judge_disk(recorded, loss, recorded.state_of(root))
     if wrong is not None:
         return Wrong(text=wrong)
     try:
@@ -293,7 +336,7 @@ def _judge_disk(recorded: Recorded, loss: Loss, state: Path) -> str | None:
                 return f"a manifest names content that is not on the disk: {path.parent.name}"
     if recorded.damaged is not None and recorded.damaged not in (path.read_bytes() for path in state.glob("*/*.log")):
         return "the damaged journal is gone, and nobody can look at it any more"
-    if loss.moment == len(recorded.recording.events) and not recorded.ended <= histories(state.parents[2]):
+    if loss.moment == len(recorded.recording.events) and not recorded.ended <= histories(state):
         return "the end of a run that had been told is not on the disk"
     earlier = recorded.recording.events[: loss.moment]
     acknowledged = sum(event.site.startswith(RECORD_SYNC) and event.site != loss.without for event in earlier)
@@ -323,9 +366,12 @@ def _is_whole(path: Path, sha256: str) -> bool:
 
 
 def _judge_start(recorded: Recorded, root: Path, *, over: bool) -> Wrong | None:
-    begun = (root / STATE_FOLDER / "run/journal.log").exists()
-    earlier = Kept.at(root / STATE_FOLDER)
-    with open_state(root) as state, Volume(root) as volume:
+    place = recorded.state_of(root)
+    begun = (place / "run/journal.log").exists()
+    earlier = Kept.at(place)
+    if begun and recorded.elsewhere and not _is_told_elsewhere(root):
+        return Wrong(text="without --state-dir the interrupted run is not seen", false_claim=True)
+    with recorded.open(root) as state, Volume(root) as volume:
         first = recover(state, volume)
         if first.outcome not in SOUND_ENDINGS:
             return Wrong(text=f"ended {first.outcome}: {[problem.ref for problem in first.problems]}")
@@ -336,9 +382,17 @@ def _judge_start(recorded: Recorded, root: Path, *, over: bool) -> Wrong | None:
         second = recover(state, volume)
         if second.outcome != "nothing-to-do" or fingerprint(root) != found:
             return Wrong(text=f"recovered twice is not recovered once: {second.outcome}")
-        lost = earlier.wrong_since(Kept.at(root / STATE_FOLDER))
+        lost = earlier.wrong_since(Kept.at(place))
         text = _judge_store(recorded, state_store=SnapshotStore(state), over=over) or ("; ".join(lost) or None)
         return None if text is None else Wrong(text=text)
+
+
+def _is_told_elsewhere(root: Path) -> bool:
+    try:
+        open_state(root, create=False).close()
+    except AtsamSafeError as error:
+        return error.problems[0].ref == "state.elsewhere"
+    return False
 
 
 def _judge_claim(recorded: Recorded, outcome: str, found: Fingerprint, *, begun: bool, over: bool) -> str | None:
@@ -399,6 +453,7 @@ def survey(recorded: Recorded, chosen: list[Loss], folder: Path, *, stop_at_firs
                 if stop_at_first:
                     break
     finally:
+        forget_other_disk(folder / "disk")
         primitives.sync_file, primitives.sync_volume = real
     return wrong
 

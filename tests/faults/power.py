@@ -66,12 +66,17 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recording:
-    """Everything that happened below one root, from a state that was on stable storage."""
+    """Everything that happened below one root, from a state that was on stable storage.
+
+    ``others``: roots on other disks. ``disks``: on which one a node lies; what is synced on one says nothing of another.
+    """
 
     base: dict[int, Node]
     fresh: dict[int, Node]
     root: int
     events: tuple[Event, ...]
+    others: tuple[int, ...] = ()
+    disks: dict[int, int] = dataclasses.field(default_factory=dict)
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -82,12 +87,14 @@ class Recording:
 class Recorder:
     """Stands in the place of the changing primitives while ``recording`` lasts."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *others: Path) -> None:
         self._nodes: dict[tuple[int, int], int] = {}
+        self._disks: dict[int, int] = {}
         self._base: dict[int, Node] = {}
         self._fresh: dict[int, Node] = {}
         self._events: list[Event] = []
         self._root = self._load(root)
+        self._others = tuple(self._load(other) for other in others)
 
     @property
     def count(self) -> int:
@@ -96,7 +103,9 @@ class Recorder:
 
     def recording(self) -> Recording:
         """What was recorded."""
-        return Recording(base=self._base, fresh=self._fresh, root=self._root, events=tuple(self._events))
+        return Recording(
+            base=self._base, fresh=self._fresh, root=self._root, events=tuple(self._events), others=self._others, disks=self._disks
+        )
 
     # --- the state to begin with ------------------------------------------------------------------------------------------------------
 
@@ -110,11 +119,14 @@ class Recorder:
         return number
 
     def _number(self, status: os.stat_result) -> int:
-        return self._nodes.setdefault((status.st_dev, status.st_ino), len(self._nodes) + 1)
+        number = self._nodes.setdefault((status.st_dev, status.st_ino), len(self._nodes) + 1)
+        self._disks[number] = status.st_dev
+        return number
 
     def _new(self, status: os.stat_result, kind: str, mode: int, link: str = "") -> int:
         """A node that did not exist before, whatever number the system gives again."""
         number = self._nodes[(status.st_dev, status.st_ino)] = max(self._nodes.values(), default=0) + 1
+        self._disks[number] = status.st_dev
         self._fresh[number] = Node(kind=kind, mode=mode, link=link, uid=status.st_uid, gid=status.st_gid, mtime_ns=status.st_mtime_ns)
         return number
 
@@ -298,7 +310,7 @@ class Recorder:
     def _sync_volume(self, operation: Callable[..., Any]) -> Callable[..., Any]:
         def record(fd: int) -> None:
             operation(fd)
-            self._events.append(Event(kind="sync-all", site=f"{_site()} (volume)"))
+            self._events.append(Event(kind="sync-all", node=self._folder(fd), site=f"{_site()} (volume)"))
 
         return record
 
@@ -344,25 +356,27 @@ def durable(recording: Recording, moment: int, model: Model, without: str = "") 
     safe = [False] * moment
     parts: dict[int, tuple[Change, ...]] = {}
     files: set[int] = set()
-    everything = False
-    any_sync = False
+    everything: set[int] = set()
+    any_sync: set[int] = set()
     for index in range(moment - 1, -1, -1):
         event = recording.events[index]
+        disk = recording.disks[event.names[0][0] if event.names else event.node]
         if event.kind in {"sync", "sync-all"}:
             if event.site != without:
-                any_sync = True
-                everything = everything or event.kind == "sync-all"
+                any_sync.add(disk)
+                if event.kind == "sync-all":
+                    everything.add(disk)
                 files.add(event.node)
             safe[index] = True
         elif event.kind == "names":
             synced = tuple(change for change in event.names if change[0] in files)
-            safe[index] = everything or (any_sync and model == "ordered") or len(synced) == len(event.names)
+            safe[index] = disk in everything or (disk in any_sync and model == "ordered") or len(synced) == len(event.names)
             if synced and not safe[index]:
                 parts[index] = synced
         elif event.kind == "meta":
-            safe[index] = everything or (any_sync and model == "ordered") or event.node in files
+            safe[index] = disk in everything or (disk in any_sync and model == "ordered") or event.node in files
         else:
-            safe[index] = everything or event.node in files
+            safe[index] = disk in everything or event.node in files
     return safe, parts
 
 

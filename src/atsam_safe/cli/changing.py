@@ -100,8 +100,10 @@ class Changing:
     @contextmanager
     def existing_state(self) -> Iterator[StateFolder | None]:
         """The state folder if there is one; never makes it."""
+        # whose folder it is may be said where that is all there is to say: no other command goes back in passing on such a word
+        confirmed = self.command == "recover" and "state.other-workstation" in self.session.options.accept
         try:
-            state = open_state(self.root, self._state_dir, create=False)
+            state = open_state(self.root, self._state_dir, create=False, confirmed=confirmed)
         except RefusedError as error:
             if error.problems[0].ref != "state.missing":
                 raise

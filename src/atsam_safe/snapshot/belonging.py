@@ -7,7 +7,11 @@ given the other's files. So the two know each other by one random number: in the
 - A state folder that holds anything MUST NOT be used for a volume that does not bear its number.
 - A volume whose state lies elsewhere MUST NOT be treated as one that has none: an interrupted run would not be seen.
 
-A crash after the first of the two files leaves a state folder that holds nothing: the next start writes the second.
+A crash after the first of the two files leaves a state folder that holds nothing: the next start writes the second. The second is on the
+workstation's disk, with the names of the folders above it, before a run begins (``Run.require_barrier``): nothing would be found again.
+
+Where it is missing all the same (somebody removed it), a person may say that the two belong together; of a workstation that bears another
+number nobody may.
 """
 
 from __future__ import annotations
@@ -59,8 +63,10 @@ def require_unclaimed(root: Path) -> None:
         raise _elsewhere(root, mark.place)
 
 
-def require_own(files: Volume, root: Path, *, create: bool) -> None:
+def require_own(files: Volume, root: Path, *, create: bool, confirmed: bool = False) -> None:
     """Refuse a state folder elsewhere (``files``) that belongs to another workstation; with ``create``, make a new one known to ``root``.
+
+    ``confirmed``: a person says that the folder is this workstation's, which bears no sign of any: the sign is written again.
 
     Raises ``state.other-workstation``, and ``state.elsewhere`` when this workstation's state lies in a third place.
     """
@@ -74,8 +80,10 @@ def require_own(files: Volume, root: Path, *, create: bool) -> None:
                 _write_mark(volume, root, files, number)
             return
         if not _fresh(files):
-            shown = printable(str(files.root))
-            raise RefusedError(Problem(ref="state.other-workstation", params={"path": shown}, evidence={"path": shown}))
+            if mark is not None or number is None or not confirmed:
+                raise _other_workstation(root, files, unmarked=mark is None and number is not None)
+            _write_mark(volume, root, files, number)
+            return
         if mark is not None:
             raise _elsewhere(root, mark.place)
         if create:
@@ -122,6 +130,12 @@ def _write_mark(volume: Volume, root: Path, files: Volume, number: str) -> None:
         volume.make_directory(place, Metadata(mode=0o700))
     text = f"atsam-safe workstation {number}\n{files.root}\n"
     volume.write_file_durably(f"{place}/{MARK}", os.fsencode(text), _SECRET)
+
+
+def _other_workstation(root: Path, files: Volume, *, unmarked: bool) -> RefusedError:
+    params = {"path": printable(str(files.root)), "mark": printable(str(default_state_path(root) / MARK))}
+    told = "state.other-workstation.unmarked" if unmarked else None
+    return RefusedError(Problem(ref="state.other-workstation", told=told, params=params, evidence={"path": params["path"]}))
 
 
 def _elsewhere(root: Path, place: Path | str) -> RefusedError:

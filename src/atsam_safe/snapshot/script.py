@@ -27,9 +27,10 @@ HEAD = r"""#!/bin/sh
 # Remet le poste dans l'etat de cette sauvegarde, sans le programme atsam-safe.
 # Puts the workstation back into the state of this snapshot, without the program atsam-safe.
 #
-# Usage: sh restore.sh [--check] [ROOT]
-#   ROOT     the system volume to restore; default: the one on which this snapshot lies
-#   --check  only verify the snapshot
+# Usage: sh restore.sh [--check] [--this-one] [ROOT]
+#   ROOT        the system volume to restore; default: the one on which this snapshot lies
+#   --check     only verify the snapshot
+#   --this-one  ROOT bears no sign of its snapshots any more, and this is the right one
 set -u
 set -f
 umask 077
@@ -41,8 +42,9 @@ IFS='
 '
 here=$(cd -- "$(dirname -- "$0")" && pwd -P) || exit 1
 objects=$here/../../objects
-check=no
+check=no sure=no
 if [ "${1-}" = --check ]; then check=yes; shift; fi
+if [ "${1-}" = --this-one ]; then sure=yes; shift; fi
 # Never the volume that happens to be mounted where another one was when the snapshot was made.
 own=${here%"@PLACE@/snapshots/"*}
 if [ "$own" = "$here" ]; then own=; else own=${own:-/}; fi
@@ -71,7 +73,11 @@ if [ -e "$here/../../workstation" ]; then # kept outside of the workstation: the
   number= mark=
   read -r number <"$here/../../workstation"
   [ ! -f "$root@PLACE@/elsewhere" ] || read -r mark <"$root@PLACE@/elsewhere"
-  [ "$number" = "$mark" ] || fail "cette sauvegarde est celle d'un autre poste que $root" "the snapshot of another workstation"
+  [ "$number" = "$mark" ] || [ -n "$mark" ] || [ "$sure" = yes ] ||
+    fail "rien ne dit que cette sauvegarde est celle de $root ; si c'est sur : sh restore.sh --this-one $root" \
+      "nothing says that this is not the snapshot of another workstation than $root; if it surely is not: sh restore.sh --this-one $root"
+  [ "$number" = "$mark" ] || [ -z "$mark" ] ||
+    fail "cette sauvegarde est celle d'un autre poste que $root" "the snapshot of another workstation"
 fi
 [ -d "$root/" ] || fail "dossier introuvable : $root" "no such folder: $root"
 

@@ -64,8 +64,8 @@ class StateFolder:
         return self.path / JOURNAL
 
 
-def open_state(root: Path, state_dir: Path | None = None, *, create: bool = True) -> StateFolder:
-    """Open, and with ``create`` make, the state folder of the workstation at ``root``.
+def open_state(root: Path, state_dir: Path | None = None, *, create: bool = True, confirmed: bool = False) -> StateFolder:
+    """Open, and with ``create`` make, the state folder of the workstation at ``root``. ``confirmed``: see ``belonging.require_own``.
 
     Raises ``RefusedError``: ``state.missing`` (without ``create``), ``state.unsafe``, ``state.damaged``, ``state.unknown-format``,
     ``state.elsewhere`` and ``state.other-workstation`` (see ``belonging``);
@@ -84,7 +84,7 @@ def open_state(root: Path, state_dir: Path | None = None, *, create: bool = True
     try:
         _check_or_write_format(state, create=create)
         if state_dir is not None and not is_no_workstation(root):
-            require_own(state.files, root, create=create)
+            require_own(state.files, root, create=create, confirmed=confirmed)
     except BaseException:
         state.close()
         raise

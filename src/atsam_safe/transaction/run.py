@@ -205,7 +205,11 @@ class Run:
         self._watch.check()
 
     def require_barrier(self) -> None:
-        """The disk must be able to confirm what is written, while a refusal touches nothing: no commit and no way back ends without."""
+        """The disk must be able to confirm what is written, while a refusal touches nothing: no commit and no way back ends without.
+
+        It also brings to this disk where a state that lies on another one is: with the names of the folders above that mark, which nothing
+        else would before the first change.
+        """
         self.volume.barrier()
 
     def reserve(self, scope: Sequence[ScopeEntry]) -> None:

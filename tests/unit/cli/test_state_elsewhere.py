@@ -42,6 +42,20 @@ def test_without_the_option_the_other_folder_is_named(stage: Stage, installed: P
     assert stage.run("--json", *stage.on, "--state-dir", str(installed), *command).code == 0
 
 
+def test_only_who_recovers_may_say_whose_a_folder_is(stage: Stage, installed: Path) -> None:
+    mark = stage.folder / "poste" / STATE / "elsewhere"
+    mark.unlink()
+    said = ("--json", *stage.on, "--state-dir", str(installed), "--yes", "--accept", "state.other-workstation")
+    for command in (("uninstall", "--all"), ("snapshots", "list")):
+        answer = stage.run(*said, *command)
+        assert (answer.code, [error["ref"] for error in answer.json["errors"]]) == (10, ["state.other-workstation"])
+        assert "--accept state.other-workstation" in answer.json["errors"][0]["next"]
+        assert not mark.exists()
+    assert stage.run(*said, "recover").code == 0
+    assert mark.exists()
+    assert stage.run(*stage.on, "--state-dir", str(installed), "--yes", "rollback").code == 0
+
+
 def test_who_only_looks_is_told_that_the_snapshots_are_elsewhere(stage: Stage, installed: Path) -> None:
     for command in ("status", "verify"):
         answer = stage.run("--json", *stage.on, command)

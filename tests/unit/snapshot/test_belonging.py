@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -100,6 +101,56 @@ def test_a_start_that_was_killed_between_the_two_files_is_finished_by_the_next(p
     assert not default_state_path(practice).exists()
     open_state(practice, tmp_path / "state").close()
     assert (default_state_path(practice) / MARK).read_text().startswith(number)
+
+
+def test_a_person_may_say_that_a_folder_is_that_of_a_workstation_without_a_sign(practice: Path, tmp_path: Path) -> None:
+    """A sign that is gone once left no way back at all."""
+    keep(practice, tmp_path / "state")
+    mark = default_state_path(practice) / MARK
+    written = mark.read_text()
+    mark.unlink()
+    assert refusal(practice, tmp_path / "state", create=False) == "state.other-workstation"
+    assert not mark.exists()
+    with open_state(practice, tmp_path / "state", create=False, confirmed=True) as state:
+        assert SnapshotStore(state).latest() is not None
+    assert mark.read_text() == written
+    with open_state(practice, tmp_path / "state", create=False):
+        pass
+
+
+def test_nobody_may_say_so_of_a_workstation_that_bears_another_sign(practice: Path, tmp_path: Path) -> None:
+    keep(practice, tmp_path / "state")
+    other = workstation(tmp_path / "c", "another practice")
+    keep(other, tmp_path / "other state")
+    for create in (True, False):
+        with pytest.raises(RefusedError) as caught:
+            open_state(other, tmp_path / "state", create=create, confirmed=True)
+        (problem,) = caught.value.problems
+        assert (problem.ref, problem.told) == ("state.other-workstation", None)
+    (tmp_path / "state/workstation").unlink()
+    (default_state_path(practice) / MARK).unlink()
+    with pytest.raises(RefusedError):
+        open_state(practice, tmp_path / "state", confirmed=True)
+
+
+def test_the_script_asks_for_the_same_word(practice: Path, tmp_path: Path) -> None:
+    keep(practice, tmp_path / "state")
+    script = next((tmp_path / "state/snapshots").glob("0*/restore.sh"))
+    mark = default_state_path(practice) / MARK
+    written = mark.read_text()
+    ini = practice / "private/etc/galss.ini"
+
+    def run(*words: str) -> tuple[int, str]:
+        ini.write_text("changed")
+        done = subprocess.run(["/bin/sh", str(script), *words], capture_output=True, text=True, check=False, cwd="/")
+        return done.returncode, ini.read_text()
+
+    assert run(str(practice)) == (0, "ours")
+    mark.write_text(written.replace(written.split()[2], "0" * 32))
+    assert run(str(practice)) == run("--this-one", str(practice)) == (1, "changed")
+    mark.unlink()
+    assert run(str(practice)) == (1, "changed")
+    assert run("--this-one", str(practice)) == (0, "ours")
 
 
 @pytest.mark.parametrize("content", [b"", b"atsam-safe workstation 12\n", b"\xff\xfe", b"x" * 30_000])

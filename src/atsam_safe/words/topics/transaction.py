@@ -44,6 +44,18 @@ REFERENCES: Final = (
         next=N_("Name the folder of this workstation with “--state-dir”, or leave this option out."),
     ),
     Reference(
+        ref="state.other-workstation.unmarked",
+        what=N_("Nothing on this workstation says that the folder of snapshots {path} is its own."),
+        why=N_(
+            "The file {mark} would say it: somebody removed it, a power cut took it, or the folder is another workstation's, "
+            "whose files this one would then be given. Nothing was touched."
+        ),
+        next=N_(
+            "Only if you are sure that it is this workstation's: start “atsam-safe recover” again with “--accept state.other-workstation”. "
+            "Otherwise name the folder of this workstation with “--state-dir”, or leave this option out."
+        ),
+    ),
+    Reference(
         ref="state.locked",
         what=N_("Another run is under way: {command}, process {pid} on {host}, since {since}."),
         why=N_("Two runs at once could undo each other."),
