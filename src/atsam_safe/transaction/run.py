@@ -205,12 +205,8 @@ class Run:
         self._watch.check()
 
     def require_barrier(self) -> None:
-        """The disk must be able to confirm what is written, while a refusal touches nothing: no commit and no way back ends without.
-
-        It also brings to this disk where a state that lies on another one is: with the names of the folders above that mark, which nothing
-        else would before the first change.
-        """
-        self.volume.barrier()
+        """The disk must be able to confirm what is written, while a refusal touches nothing: no commit and no way back ends without."""
+        self.volume.barrier()  # also brings the sign of a state on another disk (``belonging``), and the folders above it, to this one
 
     def reserve(self, scope: Sequence[ScopeEntry]) -> None:
         """Really allocate the room the way back may need; ``space.too-little`` (nothing touched) when there is not enough."""
