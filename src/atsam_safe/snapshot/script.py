@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from atsam_safe.snapshot.scope import SECOND, UNTIMED, sort_key
+from atsam_safe.volume.metadata import UNKEPT_XATTRS
 from atsam_safe.volume.state_place import DEFAULT_PLACE, RESERVE, RESERVE_BESIDE
 
 if TYPE_CHECKING:
@@ -129,9 +130,11 @@ above() { # path mode owner time: a folder above the scope is made again only wh
   rights "$root/$1" "$2" "$3"
   stamp "$root/$1" "$4"
 }
-rights() { # path mode owner time
-  [ "$as_root" = no ] || chown -h "$3" "$1" || fail "proprietaire de $1" "owner of $1" touched
-  chmod "$2" "$1" || fail "droits de $1" "rights of $1" touched
+own() { [ "$as_root" = no ] || chown -h "$2" "$1" || fail "proprietaire de $1" "owner of $1" touched; }
+mode() { chmod "$2" "$1" || fail "droits de $1" "rights of $1" touched; }
+rights() { # path mode owner: the owner first, a change of it takes rights away
+  own "$1" "$3"
+  mode "$1" "$2"
 }
 stamp() { TZ=UTC0 touch -m -t "$2" "$1" || fail "date de $1" "time of $1" touched; }
 attribute() { # path name hex
@@ -139,6 +142,22 @@ attribute() { # path name hex
   elif command -v xattr >/dev/null 2>&1; then xattr -wx "$2" "$3" "$1" 2>/dev/null || partial=yes
   else partial=yes
   fi
+}
+only() { # path names: attributes of a folder that the snapshot does not know go, but those that the system sets by itself
+  place=$1
+  shift
+  if command -v getfattr >/dev/null 2>&1 && command -v setfattr >/dev/null 2>&1; then
+    found=$(getfattr --absolute-names -m - -- "$place" 2>/dev/null | sed -e 1d -e '/^$/d')
+  elif command -v xattr >/dev/null 2>&1; then found=$(xattr "$place" 2>/dev/null)
+  else return 0
+  fi
+  for name in $found; do
+    case $name in @UNKEPT@) continue ;; esac
+    for one; do [ "$one" != "$name" ] || continue 2; done
+    if command -v setfattr >/dev/null 2>&1; then setfattr -x "$name" "$place" 2>/dev/null || partial=yes
+    else xattr -d "$name" "$place" 2>/dev/null || partial=yes
+    fi
+  done
 }
 sweep_ours() { # what a killed run of the program left beside the paths in scope
   real_way "$1/any" || return 0
@@ -156,16 +175,17 @@ temporary() {
   temp=${1%/*}/.atsam-safe-restore-$$.tmp
   rm -f "$temp"
 }
-begin_file() { # path object: the content in a temporary file beside its place
+begin_file() { # path object owner: the content in a temporary file beside its place
   need_way "$1"
   target=$root/$1
   temporary "$target"
   ( set -C; cat "$objects/$2" >"$temp" ) || fail "ecriture de $1" "writing $1" touched
   cmp -s "$objects/$2" "$temp" || fail "le contenu ecrit differe : $1" "the written content differs: $1" touched
+  own "$temp" "$3" # before the attributes: a change of the owner takes capabilities away
 }
-end_file() { # mode owner time
-  rights "$temp" "$1" "$2"
-  stamp "$temp" "$3"
+end_file() { # mode time
+  mode "$temp" "$1"
+  stamp "$temp" "$2"
   if [ -L "$target" ] || [ -d "$target" ]; then remove "$target"; fi
   mv -f "$temp" "$target" || fail "mise en place de $target" "placing $target" touched
 }
@@ -214,6 +234,7 @@ def render_script(manifest: Manifest) -> bytes:
     """The whole script of a manifest, as bytes (names may be no valid UTF-8)."""
     head = HEAD.replace("@ID@", manifest.id).replace("@CREATED@", manifest.created_at).replace("@PLACE@", DEFAULT_PLACE)
     head = head.replace("@RESERVE@", RESERVE).replace("@BESIDE@", f"{DEFAULT_PLACE[1:]}/{RESERVE_BESIDE}")
+    head = head.replace("@UNKEPT@", "|".join(sorted(quote(name) for name in UNKEPT_XATTRS)))
     lines = [head, *_verification(manifest), *_removals(manifest), *_contents(manifest), *_folder_metadata(manifest), *_ending()]
     return os.fsencode("\n".join(lines))
 
@@ -270,9 +291,9 @@ def _contents(manifest: Manifest) -> list[str]:
         if item.kind in {"file", "link"} and not f"{item.path}/".startswith(trees):
             lines.append(f"room {_relative(item.path)}")
         if item.kind == "file":
-            lines.append(f"begin_file {_relative(item.path)} {_object(item)}")
+            lines.append(f"begin_file {_relative(item.path)} {_object(item)} {item.uid}:{item.gid}")
             lines.extend(f'attribute "$temp" {quote(name)} {value}' for name, value in item.xattrs.items())
-            lines.append(f"end_file {item.mode:04o} {item.uid}:{item.gid} {_stamp(item.mtime_ns)}")
+            lines.append(f"end_file {item.mode:04o} {_stamp(item.mtime_ns)}")
         elif item.kind == "link":
             lines.append(f"link {_relative(item.path)} {quote(item.link or '')} {item.uid}:{item.gid} {_stamp(item.mtime_ns)}")
     return lines
@@ -319,8 +340,10 @@ def _folder_metadata(manifest: Manifest) -> list[str]:
     lines: list[str] = []
     for item in sorted((item for item in manifest.paths if item.kind == "directory"), key=lambda item: -_depth(item)):
         path = f'"$root"/{_relative(item.path)}'
+        lines.append(f"own {path} {item.uid}:{item.gid}")
+        lines.append(" ".join(["only", path, *(quote(name) for name in item.xattrs)]))
         lines.extend(f"attribute {path} {quote(name)} {value}" for name, value in item.xattrs.items())
-        lines.append(f"rights {path} {item.mode:04o} {item.uid}:{item.gid}")
+        lines.append(f"mode {path} {item.mode:04o}")
         if item.mtime_ns != UNTIMED:
             lines.append(f"stamp {path} {_stamp(item.mtime_ns)}")
     lines.extend(

@@ -1,0 +1,73 @@
+"""``restore.sh`` and extended attributes: what the snapshot does not know goes, what it knows is there, capabilities included."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atsam_safe.plan.model import ScopeEntry
+from atsam_safe.snapshot import SnapshotStore, open_state
+from atsam_safe.volume import Volume
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(shutil.which("setfattr") is None, reason="the tools of extended attributes are not installed")
+SCOPE = (ScopeEntry(path="/opt", kind="directory"), ScopeEntry(path="/opt/tree", kind="tree"))
+# CAP_NET_BIND_SERVICE, as setcap writes it
+CAPABILITY = bytes.fromhex("0100000200040000000000000000000000000000")
+
+
+def attributes(path: Path) -> dict[str, bytes]:
+    return {name: os.getxattr(path, name) for name in os.listxattr(path)}
+
+
+def restored(root: Path, script: Path) -> tuple[int, str]:
+    done = subprocess.run(["/bin/sh", str(script), str(root)], capture_output=True, text=True, check=False, cwd="/")
+    return done.returncode, done.stderr
+
+
+def kept(root: Path) -> Path:
+    with Volume(root) as volume, open_state(root) as state:
+        snapshot = SnapshotStore(state).create(volume, SCOPE, label="", run_id="", reason="")
+        return state.path / "snapshots" / snapshot.id / "restore.sh"
+
+
+def test_what_was_put_on_a_folder_since_goes_and_what_it_had_comes_back(tmp_path: Path) -> None:
+    tree = tmp_path / "opt/tree"
+    tree.mkdir(parents=True)
+    (tree / "program").write_bytes(b"content")
+    os.setxattr(tree, "user.its own", b"before")
+    os.setxattr(tree, "user.other", b"\n'\0")
+    script = kept(tmp_path)
+    before = [attributes(path) for path in (tree.parent, tree, tree / "program")]
+    os.setxattr(tree, "user.its own", b"after")
+    os.removexattr(tree, "user.other")
+    for path in (tree.parent, tree, tree / "program"):
+        os.setxattr(path, "user.added", b"by the run")
+        os.setxattr(path, "user.added with $(a) 'quote", b"by the run")
+    assert restored(tmp_path, script) == (0, "")
+    assert [attributes(path) for path in (tree.parent, tree, tree / "program")] == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the administrator gives a program capabilities, or a file to somebody else")
+def test_the_capabilities_of_a_program_survive_the_change_of_its_owner(tmp_path: Path) -> None:
+    program = tmp_path / "opt/tree/program"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(b"content")
+    program.chmod(0o4755)
+    os.chown(program, 1000, 1000)
+    program.chmod(0o4755)
+    try:
+        os.setxattr(program, "security.capability", CAPABILITY)
+    except OSError:
+        pytest.skip("this file system keeps no capabilities")
+    script = kept(tmp_path)
+    program.unlink()
+    assert restored(tmp_path, script) == (0, "")
+    assert attributes(program) == {"security.capability": CAPABILITY}
+    assert (program.stat().st_uid, program.stat().st_mode & 0o7777) == (1000, 0o4755)
