@@ -243,3 +243,10 @@ def test_a_rollback_takes_nothing_that_was_made_while_the_question_stood_there(s
     answer = stage.run(*stage.on, "--json", "rollback", stdin="oui\n").json
     assert (answer["exit_code"], [error["ref"] for error in answer["errors"]]) == (10, ["run.changed-meanwhile"])
     assert ini.read_bytes() == b"made meanwhile"
+
+
+@pytest.mark.parametrize(("package", "times"), [("restart.pkg", 1), ("ATSAM-4.41.pkg", 0)])
+def test_a_restart_that_a_package_asks_for_is_told_of_a_disk_that_is_not_started(stage: Stage, package: str, times: int) -> None:
+    answer = stage.run(*stage.on, "--json", "--yes", "install", stage.package(package)).json
+    assert answer["exit_code"] == 0
+    assert [notice["ref"] for notice in answer["notices"]].count("system.restart-by-starting") == times

@@ -109,7 +109,8 @@ class Installation:
         said_by_card = self.card_verdict.others if self.card_verdict is not None else ()
         if self.card_verdict is not None:
             data["card"] = self.card_verdict.data
-        notices = [*_after(decision, result), *damaged, *said_by_card, *(self.missed if result.outcome == "committed" else ())]
+        said_after = (*self.missed, *self._asked_of_next_start()) if result.outcome == "committed" else ()
+        notices = [*_after(decision, result), *damaged, *said_by_card, *said_after]
         return changing.answer(result, facts=self.after, data=data, notices=notices, exit_code=self._exit_code(result.exit_code))
 
     def decide(self) -> tuple[Facts, Decision, Plan | None]:
@@ -178,8 +179,15 @@ class Installation:
     @property
     def _restart_needed(self) -> bool:
         """True when a package asks for a restart, or the system did while it was installed."""
-        if getattr(self.changing.workstation, "restart_needed", False):
-            return True
+        return getattr(self.changing.workstation, "restart_needed", False) or self._package_asks
+
+    def _asked_of_next_start(self) -> tuple[Problem, ...]:
+        """What a running system would be told by 30: a volume that does not run is restarted by being started, and its person must know."""
+        offline = self.changing.workstation.adapter == "offline"
+        return (Problem(ref="system.restart-by-starting"),) if offline and self._package_asks else ()
+
+    @property
+    def _package_asks(self) -> bool:
         parts = [part for inspection in self.opened.inspections for part in inspection.components if part.selection != "left-out"]
         # Windows Installer: « require…»; macOS: what is used only after a logout is not done before it either, and a restart is one
         return any(part.restart_action.casefold().startswith(("require", "restart", "shutdown", "logout")) for part in parts)

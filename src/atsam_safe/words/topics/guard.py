@@ -194,6 +194,12 @@ REFERENCES: Final = (
         acceptable=True,
     ),
     Reference(
+        ref="system.restart-by-starting",
+        what=N_("The package asks for a restart, and this system is not running."),
+        why=N_("What was installed works only once the system has been started."),
+        next=N_("Start the workstation from this disk once before anybody works with the card."),
+    ),
+    Reference(
         ref="system.installer-running",
         what=N_("Another installation is under way."),
         why=N_("Two installations at once can damage each other."),
