@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from atsam_safe.plan.model import ApplyEffect, Plan, ScopeEntry, Target
 from atsam_safe.snapshot import open_state
+from atsam_safe.snapshot.store import SnapshotStore
+from atsam_safe.transaction import run_transaction
 from atsam_safe.transaction.journal import (
     FIRST_CHAIN,
     DamagedLineError,
@@ -20,15 +23,18 @@ from atsam_safe.transaction.journal import (
     JournalDamagedError,
     NotSyncedError,
     Reading,
+    begun,
     chain_of,
     encode,
     parse,
     read_journal,
 )
 from atsam_safe.transaction.records import Begin, Ended, Intent, Record, Reserved, Staged
+from atsam_safe.transaction.recovery import Decision
 from atsam_safe.volume import primitives
 from atsam_safe.volume.state_place import default_state_path
 from atsam_safe.words.model import WorkstationError
+from lab.heart import NoPackages, PlainWorkstation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -233,3 +239,35 @@ def test_a_journal_that_is_whole_is_not_cut(state: StateFolder, monkeypatch: pyt
     journal.close()
     assert len(parse(state.journal.read_bytes()).records) == 2
     assert state.path == default_state_path(state.path.parents[2])
+
+
+def test_without_journal_and_snapshot_nothing_was_begun(state: StateFolder) -> None:
+    assert begun(state) == Decision(action="nothing-to-do")
+
+
+def test_a_journal_that_lies_there_decides(state: StateFolder) -> None:
+    journal = Journal.start(state, BEGIN)
+    journal.close()
+    assert begun(state) == Decision(action="discard", run_id=BEGIN.run_id, command="install", outcome="unchanged")
+
+
+def test_a_snapshot_whose_run_has_neither_journal_nor_mark_tells_that_the_journal_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "opt").mkdir()
+    plan = Plan(
+        command="install",
+        target=Target(bundle="toy", versions={"galss": "2"}),
+        steps=(ApplyEffect(kind="write-file", path="/opt/galss.ini", content="x"),),
+        scope=(ScopeEntry(path="/opt", kind="directory"), ScopeEntry(path="/opt/galss.ini", kind="file")),
+    )
+    with open_state(tmp_path) as state:
+        result = run_transaction(plan, workstation=PlainWorkstation(tmp_path), packages=NoPackages(), state=state)
+        assert (result.outcome, begun(state)) == ("committed", Decision(action="nothing-to-do"))
+        for mark in (state.path / "history").iterdir():
+            mark.unlink()
+        kept = SnapshotStore(state).manifest(result.snapshot or "")
+        lost = Decision(action="restore", run_id=result.id, command="install", snapshot=kept.id, digest=kept.digest, outcome="rolled-back")
+        assert begun(state) == lost
+        # a journal that lies there is what counts, even where a snapshot says that one is missing
+        journal = Journal.start(state, BEGIN)
+        journal.close()
+        assert begun(state).action == "discard"
