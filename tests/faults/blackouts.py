@@ -17,6 +17,7 @@ import random
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,7 @@ from atsam_safe.words.model import AtsamSafeError
 from faults.fingerprint import HOLDER, STATE_FOLDER, Fingerprint, differences
 from faults.fingerprint import fingerprint as whole_fingerprint
 from faults.power import MODELS, WAYS, Model, Recorder, Recording, Way, crash, materialise
+from faults.scene import IN_MEMORY, PROJECT
 from faults.store_eyes import Kept
 from lab.heart import NoPackages, PlainWorkstation, lay_out
 from lab.heart_runs import PLAN, failing_install, go_back, install, mend, throw_away
@@ -64,7 +66,8 @@ ELSEWHERE: Final = {
     "windows/staging.stage+11": "Windows alone: a copy in `run/staging`, hashed after it and thrown away by the recovery of a run that a "
     "cut ended",
 }
-OTHER_DISK: Final = Path("/dev/shm")  # another file system on every Linux
+# one of them is another file system than the one a story plays on: full runs play in memory, the tests in their own folder
+OTHER_DISKS: Final = (IN_MEMORY, Path(tempfile.gettempdir()), PROJECT)
 SOUND_ENDINGS: Final = frozenset({"nothing-to-do", "unchanged", "rolled-back"})
 
 
@@ -140,8 +143,11 @@ class Story:
 
 
 def other_disk(root: Path) -> Path:
-    """Where the state of ``root`` lies on another disk."""
-    return OTHER_DISK / f"atsam-safe-power-{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}"
+    """Where the state of ``root`` lies on another disk; ``root`` need not be there."""
+    there = next(folder for folder in (root, *root.parents) if folder.exists())
+    disk = next((disk for disk in OTHER_DISKS if os.access(disk, os.W_OK) and disk.stat().st_dev != there.stat().st_dev), None)
+    assert disk is not None, "two folders of one disk lose nothing alone"
+    return disk / f".atsam-safe-power-{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}"
 
 
 def forget_other_disk(root: Path) -> None:
@@ -249,8 +255,6 @@ def record(story: Story, folder: Path) -> Recorded:
             stream.write(b"00000099 half a rec")
     journal = root / STATE_FOLDER / "run/journal.log"
     damaged = journal.read_bytes() if hurt_journal in story.earlier else None
-    if story.elsewhere:
-        assert other_disk(root).stat().st_dev != root.stat().st_dev, "two folders of one disk lose nothing alone"
     recorder = Recorder(root, other_disk(root)) if story.elsewhere else Recorder(root)
     reached: list[Fingerprint] = []
     with recorder.attached(), refused_sync(story.unconfirmed, lambda: reached.append(fingerprint(root))):
