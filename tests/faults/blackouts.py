@@ -25,7 +25,7 @@ from atsam_safe.snapshot import SnapshotStore, open_state
 from atsam_safe.transaction import recover, run_transaction
 from atsam_safe.volume import Volume, primitives
 from atsam_safe.volume.errors import failure
-from atsam_safe.words.model import AtsamSafeError
+from atsam_safe.words.model import AtsamSafeError, RefusedError
 from faults.fingerprint import HOLDER, STATE_FOLDER, Fingerprint, differences
 from faults.fingerprint import fingerprint as whole_fingerprint
 from faults.power import MODELS, WAYS, Model, Recorder, Recording, Way, crash, materialise
@@ -37,7 +37,9 @@ from lab.heart_runs import PLAN, failing_install, go_back, install, mend, throw_
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from atsam_safe.plan.model import Plan
     from atsam_safe.snapshot.state import StateFolder
+    from atsam_safe.workstation.port import OpenedPackages
 
 RECORD_SYNC: Final = "transaction/journal.Journal.append+"
 # syncs whose absence no crash state can show, and why
@@ -161,6 +163,23 @@ def install_elsewhere(root: Path) -> str:
         return run_transaction(PLAN, workstation=PlainWorkstation(root), packages=NoPackages(), state=state).outcome
 
 
+class NoRoom(PlainWorkstation):
+    """One for which nothing can be unpacked."""
+
+    def stage(self, plan: Plan, packages: OpenedPackages, staging: Path, progress: Callable[[str, int, int], None]) -> None:
+        """The disk is full."""
+        del plan, packages, progress
+        raise failure(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), str(staging))
+
+
+def refused_elsewhere(root: Path) -> str:
+    """A run that is refused before it touched anything, and takes its sign away from the workstation again."""
+    with open_state(root, other_disk(root)) as state, contextlib.suppress(RefusedError):
+        run_transaction(PLAN, workstation=NoRoom(root), packages=NoPackages(), state=state)
+    assert not (root / STATE_FOLDER).exists()
+    return "unchanged"
+
+
 HALF: Final = (install, go_back, half_installed)
 STORIES: Final = (
     Story(name="first install", earlier=(), command=install),
@@ -176,6 +195,7 @@ STORIES: Final = (
     Story(name="install not confirmed in history", earlier=(install, go_back), command=install, unconfirmed="/history"),
     Story(name="install not confirmed in run", earlier=(install, go_back), command=install, unconfirmed="/run"),
     Story(name="first install, state on another disk", earlier=(), command=install_elsewhere, elsewhere=True),
+    Story(name="refused install, state on another disk", earlier=(), command=refused_elsewhere, elsewhere=True),
     Story(name="install, state on another disk", earlier=(install_elsewhere,), command=install_elsewhere, elsewhere=True),
 )
 

@@ -7,6 +7,7 @@ not ours or newer is refused and never overwritten.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -14,13 +15,13 @@ import stat
 from pathlib import Path
 from typing import Self
 
-from atsam_safe.snapshot.belonging import is_no_workstation, require_own, require_unclaimed
+from atsam_safe.snapshot.belonging import MARK, is_no_workstation, require_own, require_unclaimed, withdraw
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import failure, printable
 from atsam_safe.volume.model import Metadata, is_temporary
 from atsam_safe.volume.state_place import DEFAULT_PLACE, JOURNAL, default_state_path
 from atsam_safe.volume.volume import Volume
-from atsam_safe.words.model import PrivilegesError, Problem, RefusedError, WorkstationError
+from atsam_safe.words.model import AtsamSafeError, PrivilegesError, Problem, RefusedError, WorkstationError
 
 STATE_FORMAT = 1
 FORMAT_LINE = re.compile(rb"atsam-safe state ([1-9][0-9]{0,8})\n")
@@ -37,11 +38,13 @@ def _refusal(ref: str, path: Path | str, **params: str) -> RefusedError:
 class StateFolder:
     """An opened, checked state folder. ``files`` gives access to it, with paths inside it (``/snapshots/…``)."""
 
-    def __init__(self, files: Volume, root: Path) -> None:
-        """``root``: the workstation whose state it is."""
+    def __init__(self, files: Volume, root: Path, *, elsewhere: bool = False, made: bool = False) -> None:
+        """``root``: the workstation whose state it is; ``elsewhere``: it does not lie there; ``made``: opened to be made if need be."""
         self.files = files
         self.path = files.root
         self.root = root
+        self._elsewhere = elsewhere
+        self._made = made
 
     def __enter__(self) -> Self:
         return self
@@ -52,6 +55,17 @@ class StateFolder:
     def close(self) -> None:
         """Close the folder; safe to call twice."""
         self.files.close()
+
+    def sign(self) -> None:
+        """Under the lock: see to it that the workstation bears the sign (``belonging``), which another run may have taken away before."""
+        if self._elsewhere and self._made:
+            require_own(self.files, self.root, create=True)
+
+    def withdraw(self) -> None:
+        """Under the lock, and last: leave no sign of a store that holds nothing. One that stays all the same leads to nothing."""
+        if self._elsewhere:
+            with contextlib.suppress(AtsamSafeError, OSError):
+                withdraw(self.files, self.root)
 
     @property
     def staging(self) -> Path:
@@ -73,17 +87,17 @@ def open_state(root: Path, state_dir: Path | None = None, *, create: bool = True
     """
     if state_dir is not None and os.path.realpath(state_dir) == os.path.realpath(default_state_path(root)):
         state_dir = None
-    if state_dir is None or not os.path.lexists(state_dir):
-        require_unclaimed(root)
+    sign_of_nothing = (state_dir is None or not os.path.lexists(state_dir)) and require_unclaimed(root, create=create)
     if primitives.IS_WINDOWS:
         place = _prepare_on_windows(state_dir or default_state_path(root), create=create)
     else:
         place = _prepare_inside(root, create=create) if state_dir is None else _prepare_outside(state_dir, create=create)
         _check_private(place)
-    state = StateFolder(Volume(place, system_links={}), root)
+    elsewhere = state_dir is not None and not is_no_workstation(root)
+    state = StateFolder(Volume(place, system_links={}), root, elsewhere=elsewhere, made=create)
     try:
-        _check_or_write_format(state, create=create)
-        if state_dir is not None and not is_no_workstation(root):
+        _check_or_write_format(state, create=create, beside=MARK if sign_of_nothing and state_dir is None else "")
+        if elsewhere:
             require_own(state.files, root, create=create, confirmed=confirmed)
     except BaseException:
         state.close()
@@ -202,11 +216,11 @@ def _check_private(place: Path) -> None:
         raise _refusal("state.unsafe", place, reason="writable")
 
 
-def _check_or_write_format(state: StateFolder, *, create: bool) -> None:
+def _check_or_write_format(state: StateFolder, *, create: bool, beside: str) -> None:
     files = state.files
     entry = files.lstat("/format")
     if entry is None:
-        _refuse_unless_fresh(state)
+        _refuse_unless_fresh(state, beside)
         if not create:
             raise _refusal("state.missing", state.path)
         _lay_out(state)
@@ -226,10 +240,10 @@ def _check_or_write_format(state: StateFolder, *, create: bool) -> None:
             raise _refusal("state.unsafe", state.path / folder, reason="link" if found.kind != "directory" else "writable")
 
 
-def _refuse_unless_fresh(state: StateFolder) -> None:
-    """A folder without ``format`` is taken over only when it holds nothing but what a killed first start of ours leaves."""
+def _refuse_unless_fresh(state: StateFolder, beside: str) -> None:
+    """A folder without ``format`` is taken over only when it holds nothing but what a killed first start of ours leaves, and ``beside``."""
     for name in state.files.list_directory("/"):
-        if is_temporary(name):
+        if is_temporary(name) or name == beside:
             continue
         entry = state.files.lstat(f"/{name}")
         if entry is not None and entry.kind == "link":

@@ -14,7 +14,7 @@ import stat
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
-from atsam_safe.volume import primitives
+from atsam_safe.volume import primitives, state_place
 from atsam_safe.volume.errors import failure, printable
 from atsam_safe.words.model import AtsamSafeError, BusyError, Problem, RefusedError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from atsam_safe.snapshot.state import StateFolder
     from atsam_safe.transaction.signals import SignalWatch
 
-LOCK = "/lock"
+LOCK = f"/{state_place.LOCK}"
 OWNER_LIMIT = 4096
 TRIES = 100
 RELEASE_TRIES = 2
@@ -55,7 +55,7 @@ class RunLock:
         self.release()
 
     def acquire(self) -> None:
-        """Take the lock at once or refuse."""
+        """Take the lock at once or refuse. A state elsewhere has its sign on the workstation when this returns."""
         for _ in range(TRIES):
             with self._state.files.parent(LOCK) as (folder, name):
                 fd = self._open(folder, name)
@@ -64,7 +64,7 @@ class RunLock:
                     if self._is_current(fd, folder, name):
                         self._sign(fd)
                         self._fd = fd
-                        return
+                        break
                 except BlockingIOError as error:
                     busy = self._busy(fd)
                     primitives.close(fd)
@@ -74,7 +74,13 @@ class RunLock:
                     raise
                 # the owner removed the file between our open and our lock: what we hold is a name nobody can see
                 primitives.close(fd)
-        raise BusyError(Problem(ref="state.locked", params=self._unknown_owner()))
+        else:
+            raise BusyError(Problem(ref="state.locked", params=self._unknown_owner()))
+        try:
+            self._state.sign()
+        except BaseException:
+            self.release()
+            raise
 
     def _open(self, folder: int, name: str) -> int:
         try:
@@ -83,6 +89,9 @@ class RunLock:
             place = str(self._state.path / "lock")
             if isinstance(error, IsADirectoryError) or error.errno in {40, 62}:  # ELOOP on Linux and macOS
                 raise RefusedError(Problem(ref="state.unsafe", params={"path": printable(place), "reason": "link"})) from error
+            with contextlib.suppress(AtsamSafeError):
+                if self._state.files.lstat(LOCK) is None:
+                    self._state.withdraw()  # no room for it, and nobody else has it
             raise failure(error, place) from error
         try:
             status = primitives.fstat(fd)
@@ -133,6 +142,7 @@ class RunLock:
         if self._fd < 0:
             return
         try:
+            self._state.withdraw()
             # a file that cannot be removed stays, unlocked and meaningless: it must not turn the end of a run into a failure
             for _ in range(RELEASE_TRIES):
                 with contextlib.suppress(OSError, AtsamSafeError), self._state.files.parent(LOCK) as (folder, name):

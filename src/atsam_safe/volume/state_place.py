@@ -13,6 +13,8 @@ DEFAULT_PLACE: Final = "/Library/Application Support/atsam-safe"
 WINDOWS_PLACE: Final = "ProgramData/atsam-safe"
 JOURNAL: Final = "run/journal.log"
 """The journal of the active run, inside the state folder: there from the run's first step to its end."""
+LOCK: Final = "lock"
+"""The file that a changing run holds locked, inside the state folder."""
 
 RESERVE: Final = "run/reserve"
 """The room for the way back, inside the state folder. The scripts that do without this program give it back too."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from lab.stage import Stage
@@ -62,6 +65,42 @@ def test_who_only_looks_is_told_that_the_snapshots_are_elsewhere(stage: Stage, i
         assert "state.elsewhere" in [notice["ref"] for notice in answer.json["notices"]], command
         named = stage.run("--json", *stage.on, "--state-dir", str(installed), command)
         assert (named.code, named.json["notices"] == []) == (0, True)
+
+
+@contextlib.contextmanager
+def stick(place: Path, size: str) -> Iterator[Path]:
+    """A disk of its own, and the folder of snapshots on it."""
+    place.mkdir(exist_ok=True)
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(place)], check=True)
+    try:
+        yield place / "state"
+    finally:
+        subprocess.run(["/bin/umount", str(place)], check=True)
+
+
+@pytest.mark.needs("mounts")
+@pytest.mark.parametrize(("size", "ref"), [("32k", "package.staging-failed"), ("1m", "space.too-little"), ("9m", "space.too-little")])
+def test_a_full_disk_for_the_snapshots_leaves_nothing_that_leads_to_it(stage: Stage, tmp_path: Path, size: str, ref: str) -> None:
+    """“Nothing was touched”, and neither a larger disk at that place nor the place by default could be used any more."""
+    folder = stage.folder / "poste" / STATE
+    wanted = ("--yes", "install", stage.package("ATSAM-4.41.pkg"))
+    with stick(tmp_path / "stick", size) as place:
+        answer = stage.run("--json", *stage.on, "--state-dir", str(place), *wanted)
+        assert (answer.code, [error["ref"] for error in answer.json["errors"]]) == (10, [ref])
+        assert not folder.exists()
+        assert stage.run("--json", *stage.on, "--state-dir", str(place), "recover").code == 0
+        assert not folder.exists()
+        assert stage.run("--json", *stage.on, "--state-dir", str(place), *wanted).code == 10
+    with stick(tmp_path / "stick", "200m") as place:
+        assert stage.run("--json", *stage.on, "--state-dir", str(place), *wanted).code == 0
+        assert (folder / "elsewhere").is_file()
+        assert stage.run("--json", *stage.on, "--state-dir", str(place), "--yes", "rollback").code == 0
+    for named in ((), ("--state-dir", str(tmp_path / "stick/state"))):
+        answer = stage.run("--json", *stage.on, *named, *wanted)
+        (error,) = answer.json["errors"]
+        assert (answer.code, error["ref"]) == (10, "state.elsewhere")
+        assert str(folder / "elsewhere") in error["next"]
+        assert f"--state-dir {tmp_path}" not in error["next"]
 
 
 TWO_RECORDS = b"00000000 " + b"0" * 32 + b' {"record":"begin"}\n00000001 ' + b"0" * 32 + b" {}\n"

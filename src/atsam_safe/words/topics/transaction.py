@@ -35,7 +35,21 @@ REFERENCES: Final = (
         ref="state.elsewhere",
         what=N_("The snapshots of this workstation are kept in another folder: {path}."),
         why=N_("Without that folder an interrupted run would not be seen, and the way back would be missing."),
-        next=N_("Add “--state-dir {path}”. If that folder is gone for good, remove the file {mark}: its snapshots are lost then."),
+        next=N_(
+            "Start again with “--state-dir {path}”. If that folder is gone for good, remove the file {mark}: its snapshots are lost then."
+        ),
+    ),
+    Reference(
+        ref="state.elsewhere.not-there",
+        what=N_("The folder {path}, in which the snapshots of this workstation are kept, is not there."),
+        why=N_(
+            "At that place there is nothing, or another folder: its disk may not be connected, or another disk is. "
+            "Without the right folder an interrupted run would not be seen, and the way back would be missing. Nothing was touched."
+        ),
+        next=N_(
+            "Connect the disk with that folder, at another place if need be: “--state-dir” then names that place. "
+            "Only if the folder is gone for good, remove the file {mark}: its snapshots are lost then."
+        ),
     ),
     Reference(
         ref="state.other-workstation",
