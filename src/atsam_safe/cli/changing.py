@@ -11,6 +11,7 @@ Order of every changing command (the reasons are in ``docs/internals/transaction
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,7 @@ from atsam_safe.transaction.passing import passing_files
 from atsam_safe.transaction.signals import SignalWatch
 from atsam_safe.volume.errors import printable
 from atsam_safe.volume.state_place import default_state_path
-from atsam_safe.words.model import InterruptedRunError, PrivilegesError, Problem, RefusedError, UsageError
+from atsam_safe.words.model import InterruptedRunError, PrivilegesError, Problem, RefusedError, UsageError, WorkstationError
 from atsam_safe.words.reference import N_
 from atsam_safe.workstation.place import lies_in_emptied_place
 from atsam_safe.workstation.select import require_rights
@@ -133,31 +134,58 @@ class Changing:
     def recover_first(self) -> CommandResult | None:
         """End an interrupted run before anything else; returns the answer when the command must stop here."""
         with self.existing_state() as state:
-            if state is None:
+            if state is None or not self._seems_interrupted(state):
                 return None
-            problem = self._interrupted(state)
-            if problem is None:
-                return None
-            if self.session.options.no_recover:
-                raise InterruptedRunError(problem)
-            late = changed_since(state, self.workstation.volume, passing_files(self.catalogue))
-            if late:
-                shown = [printable(path) for path in late]
-                params = {"run": problem.params["run"], "count": str(len(shown)), "paths": ", ".join(shown[:10])}
-                raise InterruptedRunError(Problem(ref="state.changed-since-interrupted", params=params, evidence={"paths": shown[:100]}))
             load_for_change(self.workstation)
-            self.session.notify(self.session.say(N_("An earlier run was interrupted: it is dealt with first.")))
             with SignalWatch() as watch:
-                with self.progress() as progress:
-                    recovered = recover(state, self.workstation.volume, system=self.workstation, watch=watch, progress=progress)
-                recovered = with_signal(recovered, watch)
-                if recovered.exit_code != 0:
-                    signals.answer()
-                    return self.answer(recovered)
-                self.session.recovered = transaction_value(recovered, self.state_place, None, self.session.language)
-                self.session.recovery_notices = recovered.notices
+                recovered = self._recovered(state, watch)
+                if recovered is not None:
+                    recovered = with_signal(recovered, watch)
+                    if recovered.exit_code != 0:
+                        signals.answer()
+                        return self.answer(recovered)
+                    self.session.recovered = transaction_value(recovered, self.state_place, None, self.session.language)
+                    self.session.recovery_notices = recovered.notices
                 with watch.passing_on():  # one that came since is acted on now that it hides nothing
                     return None
+
+    def _seems_interrupted(self, state: StateFolder) -> bool:
+        """Without the lock: a run that goes on looks the same as one that was cut off, so this only tells who need not ask further."""
+        try:
+            return self._interrupted(state) is not None
+        except JournalDamagedError:
+            return True
+
+    def _recovered(self, state: StateFolder, watch: SignalWatch) -> TransactionResult | None:
+        """What came of the interrupted run; ``None`` when there is none, now that nobody else can be at work.
+
+        Judged under the lock that it is recovered under: what a living run does is neither an interruption nor somebody's repair. A refusal
+        leaves no trace of having looked.
+        Raises ``BusyError``, ``InterruptedRunError``, ``JournalDamagedError``.
+        """
+        with contextlib.ExitStack() as held:
+            lock = RunLock(state, "recover", watch, looking=True)
+            with contextlib.suppress(WorkstationError):  # a disk that refuses the lock: recovering tells what that means
+                held.enter_context(lock)
+            with watch.passing_on():
+                problem = self._interrupted(state)
+                if problem is None:
+                    return None
+                self._refuse_recovery(state, problem)
+                self.session.notify(self.session.say(N_("An earlier run was interrupted: it is dealt with first.")))
+            lock.begin()
+            with self.progress() as progress:
+                return recover(state, self.workstation.volume, system=self.workstation, lock=lock, watch=watch, progress=progress)
+
+    def _refuse_recovery(self, state: StateFolder, problem: Problem) -> None:
+        """Raise ``InterruptedRunError`` where it is not for this command to go back: not wanted, or over somebody's repair."""
+        if self.session.options.no_recover:
+            raise InterruptedRunError(problem)
+        late = changed_since(state, self.workstation.volume, passing_files(self.catalogue))
+        if late:
+            shown = [printable(path) for path in late]
+            params = {"run": problem.params["run"], "count": str(len(shown)), "paths": ", ".join(shown[:10])}
+            raise InterruptedRunError(Problem(ref="state.changed-since-interrupted", params=params, evidence={"paths": shown[:100]}))
 
     def _interrupted(self, state: StateFolder) -> Problem | None:
         try:

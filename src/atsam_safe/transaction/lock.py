@@ -35,9 +35,13 @@ class RunLock:
     that is not our plain file lies in its place.
     """
 
-    def __init__(self, state: StateFolder, command: str, watch: SignalWatch | None = None) -> None:
-        """``watch``: the one that the owner has around all of it, so that a signal waits while the lock is let go; the run uses it, too."""
+    def __init__(self, state: StateFolder, command: str, watch: SignalWatch | None = None, *, looking: bool = False) -> None:
+        """``watch``: the one that the owner has around all of it, so that a signal waits while the lock is let go; the run uses it, too.
+
+        ``looking``: nothing is to be changed before ``begin``. The file that a killed owner left is then let go as it was found.
+        """
         self.watch = watch
+        self._looking = looking
         self._state = state
         self._command = command
         self._fd = -1
@@ -62,7 +66,8 @@ class RunLock:
                 try:
                     primitives.lock_exclusive(fd)
                     if self._is_current(fd, folder, name):
-                        self._sign(fd)
+                        if not self._looking:
+                            self._sign(fd)
                         self._fd = fd
                         break
                 except BlockingIOError as error:
@@ -81,6 +86,12 @@ class RunLock:
         except BaseException:
             self.release()
             raise
+
+    def begin(self) -> None:
+        """After looking, something is changed: the file says who does it, and is removed in the end."""
+        self._looking = False
+        if self.held:
+            self._sign(self._fd)
 
     def _open(self, folder: int, name: str) -> int:
         try:
@@ -146,7 +157,8 @@ class RunLock:
             # a file that cannot be removed stays, unlocked and meaningless: it must not turn the end of a run into a failure
             for _ in range(RELEASE_TRIES):
                 with contextlib.suppress(OSError, AtsamSafeError), self._state.files.parent(LOCK) as (folder, name):
-                    if self._is_current(self._fd, folder, name):
+                    found = self._looking and primitives.fstat(self._fd).st_size > 0  # else it was made by us
+                    if not found and self._is_current(self._fd, folder, name):
                         primitives.unlink(name, folder)
                     break
         finally:

@@ -121,3 +121,40 @@ def test_what_changes_by_itself_is_nobody_s_repair(cut_off: Stage, monkeypatch: 
     answer = cut_off.run("--json", *cut_off.on, "--yes", "rollback", UNKNOWN)
     assert [error["ref"] for error in answer.json["errors"]] == ["snapshot.unknown"]
     assert answer.json["data"]["recovered"]["transaction"]["outcome"] == "rolled-back"
+
+
+@pytest.mark.parametrize("options", [(), ("--no-recover",)])
+def test_a_living_run_is_not_called_interrupted(stage: Stage, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]) -> None:
+    """What it has changed so far is nobody's repair, and it needs nobody to deal with it: the second command only says who is at work."""
+    ready, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+
+        def stand_still(*_: object) -> None:
+            os.write(told, b".")
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+        monkeypatch.setattr("atsam_safe.transaction.run.Run.verify", stand_still)
+        stage.run(*stage.on, "--yes", "install", stage.package("ATSAM-4.41.pkg"))
+        os._exit(0)
+    os.close(told)
+    try:
+        assert os.read(ready, 1) == b"."
+        # however late it is, what the living run writes is its own
+        monkeypatch.setattr("atsam_safe.transaction.found.SLACK_SECONDS", -3600)
+        for command in (("--yes", "install", stage.package("ATSAM-4.41.pkg")), ("--yes", "rollback")):
+            answer = stage.run("--json", *options, *stage.on, *command)
+            assert ([error["ref"] for error in answer.json["errors"]], answer.code) == (["state.locked"], 14)
+            assert answer.json["errors"][0]["evidence"]["pid"] == str(child)
+            assert answer.err == ""
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(ready)
+    lock = stage.folder / "poste/Library/Application Support/atsam-safe/lock"
+    left = lock.read_bytes()
+    assert stage.run("--json", "--no-recover", *stage.on, "--yes", "rollback").code == 22
+    assert lock.read_bytes() == left != b""
+    lock.unlink()
+    assert stage.run("--json", "--no-recover", *stage.on, "--yes", "rollback").code == 22
+    assert not lock.exists()
