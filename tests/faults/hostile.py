@@ -397,14 +397,18 @@ KINDS: Final[dict[str, Kind]] = {
     "program where the system starts it": Kind(
         group="F8", build=holding(file("Library/LaunchDaemons/com.evil.plist", b"<plist/>")), codes=REFUSED
     ),
+    "drive letter at the root": Kind(group="F8", build=holding(file("C:\\Windows\\evil.dll", b"x"))),
+    "network path at the root": Kind(group="F8", build=holding(file("\\\\server\\share\\evil", b"x"))),
+    "file at the root": Kind(group="F8", build=holding(file("x", b"x"))),
+    "folder at the root": Kind(group="F8", build=holding(directory("x"))),
     "file in a folder of the system": Kind(group="F8", build=holding(file("System/Library/evil", b"x"))),
     "installer of another system": Kind(group="containers", build=constant(COMPOUND_FILE), suffix=".msi", codes=EITHER),
 }
 
 # strange, and no danger: on macOS these are names like others, and no link is followed; 20: found out and brought back
 ODDITIES: Final[dict[str, Kind]] = {
-    "drive letter": Kind(group="F8", codes=TAKEN, build=holding(file("C:\\Windows\\evil.dll", b"x"))),
-    "network path": Kind(group="F8", codes=TAKEN, build=holding(file("\\\\server\\share\\evil", b"x"))),
+    "drive letter": Kind(group="F8", codes=TAKEN, build=holding(file(f"{TOP}/C:\\Windows\\evil.dll", b"x"))),
+    "network path": Kind(group="F8", codes=TAKEN, build=holding(file(f"{TOP}/\\\\server\\share\\evil", b"x"))),
     "link to an absolute place": Kind(group="F8", codes=TAKEN, build=holding(symlink(f"{TOP}/passwd", "/private/etc/master.passwd"))),
     "folder in the place of a file": Kind(group="F8", codes=TAKEN, build=holding(directory(f"{TOP}/uninstall.sh"))),
     "set-uid program": Kind(group="F8", codes=TAKEN, build=holding(file(f"{TOP}/galsvosx2", b"x", 0o4755))),

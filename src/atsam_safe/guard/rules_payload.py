@@ -47,6 +47,9 @@ _SYSTEM: Final = (
     "/.nofollow",
     "/.resolve",
 )
+# Folders that lie at the root of every volume, the former included. Nothing new comes beside them: since macOS 10.15 nobody can write to
+# the root, and on no release did any of these components have anything there.
+_AT_ROOT: Final = frozenset({"applications", "library", "opt", "private", "users", *(place.split("/")[1] for place in _SYSTEM)})
 # What lies in these although it is below one of the former is everybody's.
 _OPEN: Final = ("/usr/local", "/private/var/log", "/private/var/tmp")
 # This program's own folder: a journal or a snapshot that came with a package would be taken for ours.
@@ -79,6 +82,24 @@ def is_system_place(path: str) -> bool:
     return _within(key, _SYSTEM) and not _within(key, _OPEN)
 
 
+def _is_new_at_root(path: str) -> bool:
+    """True for a name at the root of the volume that no macOS has there, and for all below it."""
+    top = fold(canonical(path)).split("/")[1]
+    return top != "" and top not in _AT_ROOT
+
+
+def _is_listed_folder(entry: PayloadEntry) -> bool:
+    """True for a folder of the system or of everybody, which packages list on the way to their own and nobody changes."""
+    return entry.kind == "directory" and is_system_folder(canonical(entry.path)) and not _is_new_at_root(entry.path)
+
+
+def _is_the_systems(entry: PayloadEntry) -> bool:
+    """True for what would lie in macOS's own places, come new to the root, or be a file or a link in the place of everybody's folder."""
+    if is_system_place(entry.path) or _is_new_at_root(entry.path):
+        return True
+    return entry.kind != "directory" and is_system_folder(canonical(entry.path))
+
+
 def is_launched(path: str) -> bool:
     """True for a place from which the system starts programs by itself, a user's own Library included."""
     key = fold(canonical(path))
@@ -93,7 +114,7 @@ def _strangers(case: Case) -> Iterator[tuple[PayloadEntry, Component]]:
             continue
         places = Places(component, case.facts.homes)
         for entry in inspection.components[part.part].entries or ():
-            if not is_system_folder(canonical(entry.path)) and not places.know(entry):
+            if not _is_listed_folder(entry) and not places.know(entry):
                 yield entry, component
 
 
@@ -117,8 +138,8 @@ def writes_system(case: Case) -> Verdict | None:
     if not _concerns(case):
         return None
     brought = [(entry, component.name) for entry, component in _strangers(case)]
-    brought += [(entry, name) for entry, name in _unknown_parts(case) if not is_system_folder(canonical(entry.path))]
-    found = [(canonical(entry.path), name) for entry, name in brought if is_system_place(entry.path)]
+    brought += [(entry, name) for entry, name in _unknown_parts(case) if not _is_listed_folder(entry)]
+    found = [(canonical(entry.path), name) for entry, name in brought if _is_the_systems(entry)]
     if not found:
         return PASS
     evidence = {"paths": [path for path, _name in found[:_MAXIMUM_NAMED]], "count": len(found)}
@@ -142,7 +163,7 @@ def unknown_paths(case: Case) -> Verdict | None:
     """The payload brings files where its component never had any."""
     if not _concerns(case):
         return None
-    unknown = [pair for pair in _strangers(case) if not is_system_place(pair[0].path)]
+    unknown = [pair for pair in _strangers(case) if not _is_the_systems(pair[0])]
     if not unknown:
         return PASS
     started = [pair for pair in unknown if _could_start(pair[0])]

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 STORY = {"galss": "3.42.03", "srvsvcnam": "3.40.02", "cryptolib": "5.1.5"}
 
 
-def decided(*more: PayloadEntry, accepted: frozenset[str] = frozenset(), component: int = 0) -> Decision:
+def decided(*more: PayloadEntry, accepted: frozenset[str] = frozenset(), component: int = 0, release: str = "10.14.6") -> Decision:
     """The 4.41 package, one of its components enriched."""
     whole = package(STORY)
     parts = list(whole.components)
     parts[component] = msgspec.structs.replace(parts[component], entries=(*(parts[component].entries or ()), *more))
     changed = msgspec.structs.replace(whole, components=tuple(parts))
-    return check(workstation("10.14.6", STORY), shipped_catalogue(), [changed], accepted=accepted, run=RunState())
+    return check(workstation(release, STORY), shipped_catalogue(), [changed], accepted=accepted, run=RunState())
 
 
 def entry(path: str, mode: int = 0o644, kind: str = "file") -> PayloadEntry:
@@ -59,6 +59,41 @@ def test_what_belongs_to_macos_is_refused_whoever_signed_it_and_cannot_be_accept
     assert decision.exit_code == 12
     assert not is_acceptable("package.writes-system")
     assert decision.reasons[0].evidence["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/x", "file"),
+        ("/x", "directory"),
+        ("/x", "symlink"),
+        ("//./X/y/z.txt", "file"),
+        ("/usrlocal/lib/x", "file"),
+        ("/.hidden", "file"),
+        # a file or a link in the place of a folder that everybody has
+        ("/Library", "symlink"),
+        ("/Applications", "file"),
+        ("/System", "symlink"),
+        ("/LIBRARY/Preferences", "symlink"),
+        ("/usr/local/lib", "symlink"),
+        ("/Users/docteur", "symlink"),
+    ],
+)
+@pytest.mark.parametrize("release", ["10.14.6", "15.5"])
+def test_nothing_new_comes_to_the_root_and_nothing_takes_the_place_of_everybodys_folder(path: str, kind: str, release: str) -> None:
+    """What lay at the root passed with a notice, and what lay in the place of a folder without a word."""
+    decision = decided(entry(path, kind=kind), release=release)
+    told = next(rule for rule in decision.reasons if rule.ref == "package.writes-system")
+    assert told.evidence["count"] == 1
+    assert decision.exit_code == 12
+    assert not any(rule.ref == "package.unknown-paths" for rule in (*decision.reasons, *decision.notices))
+
+
+@pytest.mark.parametrize("path", ["/", "/Library", "/Applications", "/Users", "/opt", "/private", "/System", "/usr/local/lib", "/.vol"])
+def test_folders_on_the_way_are_listed_by_every_package(path: str) -> None:
+    decision = decided(entry(path, 0o755, "directory"))
+    assert decision.accepted
+    assert not any(rule.ref == "package.unknown-paths" for rule in decision.notices)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +169,7 @@ def test_without_a_recommended_build_the_words_blame_only_what_is_offered(versio
         ("macos", "/private/etc/pam.d/sudo", {"package.unknown-part", "package.writes-system"}),
         ("macos", "/Applications/Autre.app/Autre", {"package.unknown-part"}),
         ("macos", "/System", {"package.unknown-part"}),
+        ("macos", "/x", {"package.unknown-part", "package.writes-system"}),
         # a volume that does not run goes without what nobody knows
         ("offline", "/private/etc/pam.d/sudo", {"package.unknown-part"}),
     ],
