@@ -39,12 +39,15 @@ _FAMILY_NAME: Final = {"macos": "macOS", "windows": "Windows", "linux": "Linux"}
 
 
 def unreadable(case: Case) -> Verdict | None:
-    """Without a readable OS release nothing can be decided."""
+    """Without a readable OS release nothing can be chosen. What is there can be taken away all the same, which leaves less to go wrong."""
     if told_number(case.facts.os) is not None:
         return None
-    if os_family_text(case.facts.os) is None:
-        return fail(evidence={"version": case.facts.os.version, "problem": case.facts.os.problem})
-    return PASS
+    if os_family_text(case.facts.os) is not None:
+        return PASS
+    evidence = {"version": case.facts.os.version, "problem": case.facts.os.problem}
+    if case.command == "uninstall":
+        return notice(words="os.unreadable.uninstall", evidence=evidence)
+    return fail(evidence=evidence)
 
 
 def compatibility_lie(case: Case) -> Verdict | None:
@@ -329,7 +332,7 @@ def rosetta_missing(case: Case) -> Verdict | None:
 
 
 RULES: Final = (
-    Rule(ref="os.unreadable", evaluate=unreadable),
+    Rule(ref="os.unreadable", evaluate=unreadable, commands=frozenset({"install", "uninstall"})),
     Rule(ref="os.compatibility-lie", evaluate=compatibility_lie),
     Rule(ref="os.wrong-family", evaluate=wrong_family),
     Rule(ref="os.too-old", evaluate=too_old),

@@ -40,6 +40,13 @@ def test_a_second_removal_finds_nothing_to_do_and_an_accepted_risk_is_not_asked_
     assert "rien" in stage.run(*stage.on, "uninstall", "--all", "--yes").out
 
 
+def test_removing_from_a_system_whose_release_cannot_be_read_is_told_with_its_end(stage: Stage) -> None:
+    (stage.folder / "poste/System/Library/CoreServices/SystemVersion.plist").unlink()
+    removed = stage.run(*stage.on, "--json", "--yes", "--accept", "dependents.present", "uninstall", "--all")
+    assert removed.code == 0
+    assert "os.unreadable" in [notice["ref"] for notice in removed.json["notices"]]
+
+
 def test_a_damaged_snapshot_is_listed_and_told_before_somebody_needs_it(stage: Stage) -> None:
     """Its list of files broken, it was left out of the list, which then said that there was no snapshot at all."""
     assert stage.run(*stage.on, "install", stage.package("ATSAM-4.41.pkg"), "--yes").code == 0

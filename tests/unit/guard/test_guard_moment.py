@@ -264,6 +264,8 @@ def test_going_back_is_asked_nothing_that_a_new_installation_is_asked() -> None:
     }
     removal = {one.ref for one in RULES if "uninstall" in one.commands}
     assert removal == asked | {
+        # only told: removing chooses nothing, but nothing can be installed afterwards
+        "os.unreadable",
         "components.altered-files",
         "components.foreign-files",
         "dependents.present",

@@ -9,7 +9,7 @@ import pytest
 
 from atsam_safe.catalogue.model import Bundle, BundleMember, Certainty, OsRange, Release
 from atsam_safe.facts.model import OperatingSystem
-from atsam_safe.guard import RunState, check, explain_rule
+from atsam_safe.guard import RunState, check, check_uninstall, explain_rule
 from atsam_safe.packages.model import ComponentPackage, ProductFact
 from lab.decisions import atsam, package, shipped_catalogue, system, workstation
 from lab.small_catalogue import SAID
@@ -448,3 +448,16 @@ def test_what_needs_rosetta_is_named_by_component(
     native = component_with(Release(version="3.42.03", architectures=("x86_64", "arm64"), **SAID))
     intel = package({"galss": "3.42.03"}, product=ProductFact(host_architectures=("x86_64",)))
     assert answers(os, intel, catalogue=native)["arch.rosetta-missing"].outcome == "not-applicable"
+
+
+@pytest.mark.parametrize("version", [None, "", "Mojave"])
+def test_what_is_there_can_be_taken_away_from_a_system_whose_release_cannot_be_read_and_that_is_told(version: str | None) -> None:
+    """Removing chooses nothing; but nothing can be installed afterwards, which whoever removes has to know before."""
+    decision = check_uninstall(workstation(version, {"galss": "3.42.03"}), shipped_catalogue(), run=RunState())
+    (told,) = [rule for rule in decision.rules if rule.ref == "os.unreadable"]
+    assert (told.outcome, told.notice, told.words) == ("pass", True, "os.unreadable.uninstall")
+    assert decision.exit_code == 0
+    assert "ne pourra être installé" in explain_rule(told, "fr").why
+    assert "Nothing can be installed" in explain_rule(told, "en").why
+    read = check_uninstall(workstation("10.14.6", {"galss": "3.42.03"}), shipped_catalogue(), run=RunState())
+    assert not any(rule.ref == "os.unreadable" for rule in read.notices)

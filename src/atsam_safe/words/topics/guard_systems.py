@@ -16,6 +16,12 @@ _SYSTEMS: Final = (
         next=N_("Check that “--root” names the system volume, or have the system repaired first."),
     ),
     Reference(
+        ref="os.unreadable.uninstall",
+        what=N_("The release of the operating system could not be read. The components can be removed without it."),
+        why=N_("Nothing can be installed afterwards before the release can be read: until then the workstation reads no card."),
+        next=N_("Check that “--root” names the system volume, and have the system repaired before anything is installed again."),
+    ),
+    Reference(
         ref="os.compatibility-lie",
         what=N_("The system says that it is macOS {version}, a release that never existed; it is really macOS {hidden} or later."),
         why=N_("macOS gives this number to old programs. The true release is hidden, so the right build cannot be chosen."),
