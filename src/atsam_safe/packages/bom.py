@@ -43,14 +43,17 @@ class BomEntry(msgspec.Struct, frozen=True, kw_only=True):
     link: str = ""
 
 
-def read_bom(data: bytes) -> tuple[BomEntry, ...]:
+def read_bom(data: bytes, *, most: int = _MOST_PATHS, text: int | None = None) -> tuple[BomEntry, ...]:
     """Every path of a bill of materials, in its own order.
+
+    ``most``: how many paths are believed at most; ``text``: how many characters they and the targets of links may have together. One block
+    can be the record of every path, so that the size of the bill bounds neither.
 
     Raises ``PackageError`` (``package.damaged``, place ``Bom``) for anything malformed: wrong magic, blocks out of bounds, loops,
     a child before its parent, names that are not UTF-8, a path twice.
     """
     try:
-        return tuple(_Store(data).paths())
+        return tuple(_Store(data).paths(most, text))
     except (struct.error, IndexError):
         raise damaged(_PLACE, "short-block") from None
     except UnicodeDecodeError:
@@ -131,13 +134,14 @@ class _Store:
             seen.add(forward)
             node = self._block(forward)
 
-    def paths(self) -> Iterator[BomEntry]:
+    def paths(self, most: int, text: int | None) -> Iterator[BomEntry]:
         """Join names to paths (a child names its parent's number) and read each path's record."""
         by_number: dict[int, str] = {}
         seen: set[str] = set()
+        characters = 0
         for value, key in self._leaves(b"Paths"):
-            if len(by_number) >= _MOST_PATHS:
-                raise too_large(_PLACE, _MOST_PATHS, "entries")
+            if len(by_number) >= most:
+                raise too_large(_PLACE, most, "entries")
             number, record = struct.unpack_from(">II", self._block(value))
             node = self._block(key)
             parent = struct.unpack_from(">I", node)[0]
@@ -147,7 +151,11 @@ class _Store:
                 raise damaged(_PLACE, "repeated-path")
             by_number[number] = path
             seen.add(path)
-            yield self._entry(path, self._block(record))
+            entry = self._entry(path, self._block(record))
+            characters += len(path) + len(entry.link)
+            if text is not None and characters > text:
+                raise too_large(_PLACE, text)
+            yield entry
 
     @staticmethod
     def _join(by_number: dict[int, str], parent: int, name: str) -> str:
@@ -175,6 +183,8 @@ class _Store:
         link = ""
         if kind == "symlink":
             length = struct.unpack_from(">I", record, _RECORD.size + 4)[0]
+            if length > _LONGEST_PATH:
+                raise damaged(_PLACE, "path-length")
             start = _RECORD.size + 8
             link = record[start : start + length].split(b"\0", 1)[0].decode()
         return BomEntry(

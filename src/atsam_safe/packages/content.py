@@ -72,7 +72,7 @@ def walk(
     entry = archive.entries[place]
     compression, source = decompress(archive.chunks(entry), place=place, limit=limits.payload, limits=limits)
     cpio = CpioReader(source, most=limits.payload_members, limit=limits.payload)
-    walker = _Walker(place, PathPolicy(install_location), bill, sink)
+    walker = _Walker(place, PathPolicy(install_location, limits, place), bill, sink)
     for member in cpio:
         walker.member(member, cpio)
     # The cpio reader stops at its trailer only after the stream's last byte: gzip's and xar's checksums have been compared by now.
@@ -83,7 +83,8 @@ def bill_of(archive: XarArchive, folder: str, limits: Limits) -> dict[str, BomEn
     """The bill of materials of the component in ``folder`` by path, ``None`` when it has none; raises ``PackageError``."""
     if f"{folder}Bom" not in archive.entries:
         return None
-    return {entry.path: entry for entry in read_bom(archive.read(f"{folder}Bom", limits.bom))}
+    data = archive.read(f"{folder}Bom", limits.bom)
+    return {entry.path: entry for entry in read_bom(data, most=limits.payload_members, text=limits.paths)}
 
 
 def is_apple_double(name: str) -> bool:

@@ -36,7 +36,7 @@ def declare(archive: XarArchive, folder: str, install_location: str, bill: Mappi
     head = b""
     for chunk in archive.chunks(archive.entries[place], idle=True):
         head = head or chunk
-    policy = PathPolicy(install_location)
+    policy = PathPolicy(install_location, limits, place)
     entries: list[PayloadEntry] = []
     warnings: list[str] = []
     for line in bill.values():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from atsam_safe.packages.choices import plain, referenced_folder, selections
-from atsam_safe.packages.errors import damaged, printable
+from atsam_safe.packages.errors import damaged, printable, too_large
 from atsam_safe.packages.model import BundleFact, PartSelection, ProductFact, ScriptFact
 from atsam_safe.packages.payload import CpioReader, decompress
 from atsam_safe.packages.strictxml import parse_xml
@@ -57,9 +57,13 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
 def read_package_infos(archive: XarArchive, limits: Limits) -> tuple[PackageInfo, ...]:
     """Every component of the archive, at its root or one folder below, in the archive's order; raises ``PackageError``."""
     found = []
+    size = 0
     for path, entry in archive.entries.items():
         folder, _, name = path.rpartition("/")
         if name == _PACKAGE_INFO and "/" not in folder and entry.kind == "file":
+            size += entry.size
+            if size > limits.metadata:
+                raise too_large(path, limits.metadata)
             found.append(_package_info(archive, f"{folder}/" if folder else "", limits))
     return tuple(found)
 

@@ -172,15 +172,26 @@ def _read_content(archive: XarArchive, draft: _Draft, limits: Limits, depth: Dep
     if distribution is not None:
         draft.product = distribution.fact
         _compare_folders(distribution, infos, draft)
+    left = limits
     for info in infos:
-        part = _attempt(draft, partial(_component, archive, info, distribution, draft, (limits, depth)))
+        part = _attempt(draft, partial(_component, archive, info, distribution, draft, (left, depth)))
         if part is not None:
             draft.components.append(part)
+            left = _left(left, part)
     done = {f"{info.folder}{name}" for info in infos for name in _READ_WITH_COMPONENT}
     done |= {"Distribution"} if distribution is not None else set()
     for path, entry in archive.entries.items():
         if path not in done:
             _attempt(draft, partial(archive.verify, entry))
+
+
+def _left(limits: Limits, part: ComponentPackage) -> Limits:
+    """What the components after ``part`` may still bring: the entries of all are kept."""
+    entries = part.entries or ()
+    paths = sum(len(entry.path.encode()) for entry in entries)
+    return msgspec.structs.replace(
+        limits, payload_members=max(limits.payload_members - len(entries), 0), paths=max(limits.paths - paths, 0)
+    )
 
 
 def _attempt(draft: _Draft, action: Callable[[], _Result]) -> _Result | None:

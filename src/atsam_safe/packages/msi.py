@@ -142,8 +142,8 @@ class MsiDatabase:
     # --- texts ---------------------------------------------------------------------------------------------------------------------
 
     def _read_strings(self) -> list[str | None]:
-        pool = self._raw("_StringPool", self._limits.metadata)
-        data = self._raw("_StringData", self._limits.bom)
+        pool = self._raw("_StringPool", self._limits.string_pool)
+        data = self._raw("_StringData", self._limits.table)
         if len(pool) < 2 * _WORD:
             raise damaged("_StringPool", "cut-short")
         codepage, flags = struct.unpack_from("<HH", pool)
@@ -184,7 +184,7 @@ class MsiDatabase:
 
     def _rows(self, table: str, columns: tuple[tuple[str, int], ...] | list[tuple[str, int]]) -> Iterator[Row]:
         widths = [self._width(kind) for _name, kind in columns]
-        raw = self._raw(table, self._limits.bom)
+        raw = self._raw(table, self._limits.table)
         if not widths:
             return
         count, rest = divmod(len(raw), sum(widths))

@@ -8,9 +8,10 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.packages.errors import PackageError
+from atsam_safe.packages.errors import PackageError, too_large
 
 if TYPE_CHECKING:
+    from atsam_safe.packages.limits import Limits
     from atsam_safe.packages.model import PayloadKind
     from atsam_safe.packages.payload import MemberKind
 
@@ -91,11 +92,15 @@ def leaves_root(segments: Segments, target: str) -> bool:
 class PathPolicy:
     """The paths one component has taken so far."""
 
-    def __init__(self, install_location: str) -> None:
-        """Raises ``PackageError`` for an unsafe install location."""
+    def __init__(self, install_location: str, limits: Limits, place: str) -> None:
+        """``place`` names the payload in errors. Raises ``PackageError`` for an unsafe install location."""
         self._location = location_segments(install_location)
-        self._taken: dict[Segments, tuple[Segments, PayloadKind]] = {}
-        self._folders: set[Segments] = set()
+        self._limits = limits
+        self._place = place
+        self._bytes = 0
+        # whole paths: the segments of one, each kept as a text of its own, take a hundred times its room
+        self._taken: dict[str, tuple[str, PayloadKind]] = {}
+        self._folders: set[str] = set()
 
     def place(self, relative: Segments, kind: MemberKind) -> Segments:
         """The destination of a member: below the install location, through the system's own links."""
@@ -115,7 +120,7 @@ class PathPolicy:
         """
         if kind not in ("file", "directory", "symlink"):
             raise PackageError("package.unsafe-path", path=absolute(segments), fault=kind)
-        parent = segments[:-1]
+        parent = absolute(segments[:-1])
         if parent not in self._folders:
             for length in range(1, len(segments)):
                 self._take(segments[:length], "directory", segments)
@@ -124,17 +129,27 @@ class PathPolicy:
         return kind
 
     def _take(self, segments: Segments, kind: PayloadKind, whole: Segments) -> None:
-        key = folded(segments)
+        path = absolute(segments)
+        key = absolute(folded(segments))
         present = self._taken.get(key)
         if present is None:
-            self._taken[key] = (segments, kind)
+            self._count(path)
+            self._taken[key] = (path, kind)
             return
         spelling, present_kind = present
-        if spelling == segments and kind == "directory" and present_kind == "directory":
+        if spelling == path and kind == "directory" and present_kind == "directory":
             return
         if segments != whole and present_kind != "directory":
             raise PackageError("package.unsafe-path", path=absolute(whole), fault=f"below-{present_kind}")
-        raise PackageError("package.path-collision", path=absolute(whole), other=absolute(spelling))
+        raise PackageError("package.path-collision", path=absolute(whole), other=spelling)
+
+    def _count(self, path: str) -> None:
+        """One more path to remember; those that nobody brings, since a member below implies them, take room as well."""
+        self._bytes += len(path.encode())
+        if len(self._taken) >= self._limits.payload_members:
+            raise too_large(self._place, self._limits.payload_members, "entries")
+        if self._bytes > self._limits.paths:
+            raise too_large(self._place, self._limits.paths)
 
     @staticmethod
     def link(segments: Segments, target: bytes) -> str:

@@ -102,7 +102,7 @@ class _Builder:
             raise damaged(self._place, "xml-encoding")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._count += 1
+        self._count += 1 + len(attributes)
         if self._count > self._limits.xml_nodes or len(self._stack) > self._limits.xml_depth:
             raise damaged(self._place, "xml-too-large")
         node = Node(tag, attributes, self._place)

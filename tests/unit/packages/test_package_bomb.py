@@ -1,4 +1,4 @@
-"""A hundred gigabytes of zeros in a hundred megabytes: refused by what is announced, not after unpacking them."""
+"""Small packages that would fill the memory or the disk: refused by what they announce, not after everything was taken in."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.packages import Component, component_package
+from lab.items import file
+from lab.packages import Component, Product, component_package, product_package
+from lab.xar import XarFile, XarFolder, XarOptions, xar_archive
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from atsam_safe.packages.model import Inspection
     from lab.inspecting import InspectBytes
 
 ZEROS = 64 << 20
@@ -30,6 +35,15 @@ def zeros() -> bytes:
     return gzip.compress(bytes(ZEROS), 9, mtime=0) * ((100 << 30) // ZEROS)
 
 
+def measured(inspect_bytes: InspectBytes, package: bytes) -> tuple[Inspection, int]:
+    """What is said of the package, and the most memory that was taken to say it."""
+    tracemalloc.start()
+    try:
+        return inspect_bytes(package), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize(
     ("head", "ref", "fault"),
     [
@@ -41,13 +55,63 @@ def zeros() -> bytes:
 def test_a_bomb_is_refused_before_it_goes_off(zeros: bytes, inspect_bytes: InspectBytes, head: bytes, ref: str, fault: str | None) -> None:
     payload = gzip.compress(head, mtime=0) + zeros
     package = component_package(Component(identifier="fr.sesamvitale.galss.pkg", version="3.42.03", payload_bytes=payload, bom_bytes=b""))
-    tracemalloc.start()
-    try:
-        inspection = inspect_bytes(package)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    inspection, peak = measured(inspect_bytes, package)
     assert inspection.signature.verdict == "refused"
     assert inspection.signature.reasons[0].ref == ref
     assert fault is None or inspection.signature.reasons[0].params["fault"] == fault
+    assert peak < LITTLE_MEMORY
+
+
+FOLDERS = "/".join(f"d{number:03}" for number in range(180))
+
+
+def bare(identifier: str, *names: str) -> Component:
+    members = b"".join(odc(name, 0) for name in names)
+    payload = gzip.compress(members + odc("TRAILER!!!", 0), 1, mtime=0)
+    return Component(identifier=identifier, version="1", payload_bytes=payload, bom_bytes=b"")
+
+
+def listed(edit: bytes) -> bytes:
+    """A package with something more in its table of contents."""
+    options = XarOptions(edit_toc=lambda toc: toc.replace(b"</toc>", edit + b"</toc>"))
+    return xar_archive([XarFile(name="PackageInfo", data=b"<a/>")], None, options)
+
+
+DESCRIPTION = XarFile(name="PackageInfo", data=b'<pkg-info identifier="a" version="1"><!--' + b" " * (1 << 19) + b"--></pkg-info>")
+# what is kept of each → how it was made
+HOARDS: dict[str, Callable[[], bytes]] = {
+    "members": lambda: component_package(bare("a.b", *(f"./f{number}" for number in range(120_000)))),
+    # each brings a hundred and eighty folders that no other has: thirteen gigabytes, of seventy kilobytes
+    "folders that members imply": lambda: component_package(bare("a.b", *(f"./x{number}/{FOLDERS}/f" for number in range(10_000)))),
+    "long paths": lambda: component_package(bare("a.b", *(f"./{FOLDERS}/f{number}" for number in range(15_000)))),
+    "members of many components": lambda: product_package(
+        Product(title="t", components=tuple(bare(f"a.b{part}", *(f"./{part}/f{number}" for number in range(15_000))) for part in range(8))),
+        None,
+    ),
+    "lines of a bill": lambda: component_package(
+        Component(identifier="a.b", version="1", items=tuple(file(f"o/{number}", b"") for number in range(25_000)))
+    ),
+    "one attribute": lambda: listed(b'<x a="' + b"y" * (60 << 20) + b'"/>'),
+    "elements": lambda: listed(b"<x/>" * 400_000),
+    "attributes": lambda: listed(b"<x " + b" ".join(b'a%d=""' % number for number in range(120_000)) + b"/>"),
+    "files of a table": lambda: listed(b"".join(b'<file id="%d"><name>%d</name></file>' % (n, n) for n in range(20_000))),
+    "a description": lambda: xar_archive([XarFile(name="PackageInfo", data=b"<a>" + b"<x/>" * 2_000_000 + b"</a>")], None),
+    "descriptions": lambda: xar_archive([XarFolder(name=str(part), children=(DESCRIPTION,)) for part in range(9)], None),
+}
+
+
+@pytest.mark.parametrize("name", HOARDS)
+def test_what_is_kept_of_a_package_is_bounded(inspect_bytes: InspectBytes, name: str) -> None:
+    inspection, peak = measured(inspect_bytes, HOARDS[name]())
+    assert inspection.signature.verdict == "refused"
+    told = {(reason.ref, reason.params.get("fault")) for reason in inspection.signature.reasons}
+    assert told & {("package.too-large", None), ("package.damaged", "xml-too-large")}, told
+    assert peak < LITTLE_MEMORY
+
+
+def test_a_package_several_times_the_largest_genuine_one_is_read_within_bounds(inspect_bytes: InspectBytes) -> None:
+    """The largest known has 2,009 files."""
+    items = tuple(file(f"Applications/A.app/Contents/Resources/some/folder/of/it/{number % 40}/{number}", b"") for number in range(8_000))
+    inspection, peak = measured(inspect_bytes, component_package(Component(identifier="a.b", version="1", items=items)))
+    assert inspection.signature.verdict == "unsigned"
     assert peak < LITTLE_MEMORY
