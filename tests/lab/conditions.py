@@ -103,6 +103,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     ),
     "Wine": Condition(met=wine.is_here, words="Wine, or what builds programs for it, is not installed", installed=True),
     "/proc": Condition(met=lambda: Path("/proc/self/status").exists(), words="this system shows no processes below /proc"),
+    "/dev/full": Condition(met=lambda: Path("/dev/full").exists(), words="this system has no device that is always full"),
     "root": Condition(met=lambda: os.geteuid() == 0, words="only root can do this (become somebody else, give files away)"),
     "mounts": Condition(met=lambda: os.geteuid() == 0 and _mounts(), words="no file system may be mounted here"),
     "loop devices": Condition(

@@ -116,7 +116,7 @@ def test_a_fault_is_told_even_where_its_details_can_be_kept_nowhere(monkeypatch:
     assert (problem.ref, problem.params["log"]) == ("program.internal-error", "-")
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+@pytest.mark.needs("/dev/full")
 @pytest.mark.parametrize("form", [("--json",), ()])
 def test_a_change_whose_answer_cannot_be_written_is_told_on_the_other_stream(stage: Stage, form: tuple[str, ...]) -> None:
     """It ended 1, as if the program had failed, without a word on either stream; the installation had been committed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from atsam_safe.volume import Volume
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(shutil.which("setfattr") is None, reason="the tools of extended attributes are not installed")
+pytestmark = pytest.mark.needs("setfattr", "extended attributes")
 SCOPE = (ScopeEntry(path="/opt", kind="directory"), ScopeEntry(path="/opt/tree", kind="tree"))
 # CAP_NET_BIND_SERVICE, as setcap writes it
 CAPABILITY = bytes.fromhex("0100000200040000000000000000000000000000")
@@ -54,7 +53,7 @@ def test_what_was_put_on_a_folder_since_goes_and_what_it_had_comes_back(tmp_path
     assert [attributes(path) for path in (tree.parent, tree, tree / "program")] == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only the administrator gives a program capabilities, or a file to somebody else")
+@pytest.mark.needs("root")
 def test_the_capabilities_of_a_program_survive_the_change_of_its_owner(tmp_path: Path) -> None:
     program = tmp_path / "opt/tree/program"
     program.parent.mkdir(parents=True)
@@ -62,10 +61,7 @@ def test_the_capabilities_of_a_program_survive_the_change_of_its_owner(tmp_path:
     program.chmod(0o4755)
     os.chown(program, 1000, 1000)
     program.chmod(0o4755)
-    try:
-        os.setxattr(program, "security.capability", CAPABILITY)
-    except OSError:
-        pytest.skip("this file system keeps no capabilities")
+    os.setxattr(program, "security.capability", CAPABILITY)
     script = kept(tmp_path)
     program.unlink()
     assert restored(tmp_path, script) == (0, "")
