@@ -182,6 +182,10 @@ def refused_elsewhere(root: Path) -> str:
 
 HALF: Final = (install, go_back, half_installed)
 STORIES: Final = (
+    # first, because a sync that only two disks need would otherwise be looked for in every loss of all others
+    Story(name="first install, state on another disk", earlier=(), command=install_elsewhere, elsewhere=True),
+    Story(name="refused install, state on another disk", earlier=(), command=refused_elsewhere, elsewhere=True),
+    Story(name="install, state on another disk", earlier=(install_elsewhere,), command=install_elsewhere, elsewhere=True),
     Story(name="first install", earlier=(), command=install),
     Story(name="install", earlier=(install, go_back), command=install),
     Story(name="install that fails", earlier=(install, go_back), command=failing_install),
@@ -194,9 +198,6 @@ STORIES: Final = (
     Story(name="recover by hand, journal torn at its start", earlier=(*HALF, by_hand, behead_journal), command=mend, origin=2),
     Story(name="install not confirmed in history", earlier=(install, go_back), command=install, unconfirmed="/history"),
     Story(name="install not confirmed in run", earlier=(install, go_back), command=install, unconfirmed="/run"),
-    Story(name="first install, state on another disk", earlier=(), command=install_elsewhere, elsewhere=True),
-    Story(name="refused install, state on another disk", earlier=(), command=refused_elsewhere, elsewhere=True),
-    Story(name="install, state on another disk", earlier=(install_elsewhere,), command=install_elsewhere, elsewhere=True),
 )
 
 
