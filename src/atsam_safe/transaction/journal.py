@@ -127,6 +127,14 @@ def read_journal(state: StateFolder, place: str = JOURNAL) -> Reading | None:
         raise
 
 
+def ended_journal(state: StateFolder, run: str) -> Reading | None:
+    """The journal of a run that was put away; ``None`` when it is not there, or cannot be understood."""
+    try:
+        return read_journal(state, f"/history/{run}.log")
+    except JournalDamagedError:
+        return None
+
+
 def begun(state: StateFolder) -> Decision:
     """What is to be done about an unfinished run; reads only. Raises ``JournalDamagedError``.
 

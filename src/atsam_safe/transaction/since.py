@@ -15,7 +15,7 @@ from atsam_safe.snapshot.manifest import ManifestError, origin
 from atsam_safe.snapshot.model import Manifest
 from atsam_safe.snapshot.scope import SECOND, digest_of, list_scope, read_states
 from atsam_safe.transaction.found import changed_at
-from atsam_safe.transaction.journal import JournalDamagedError, read_journal
+from atsam_safe.transaction.journal import ended_journal
 from atsam_safe.transaction.records import Ended
 
 if TYPE_CHECKING:
@@ -84,10 +84,7 @@ def _end(state: StateFolder, identifier: str) -> int | None:
     run = origin(state, identifier)
     if run is None or not run[0]:
         return None
-    try:
-        reading = read_journal(state, f"/history/{run[0]}.log")
-    except JournalDamagedError:
-        return None
+    reading = ended_journal(state, run[0])
     last = reading.records[-1] if reading is not None and reading.records else None
     return int(last.at * SECOND) if isinstance(last, Ended) else None
 

@@ -9,7 +9,7 @@ import msgspec
 from atsam_safe.snapshot.manifest import FOUND, ManifestError, ManifestUnreadableError, origin
 from atsam_safe.snapshot.model import Manifest
 from atsam_safe.snapshot.reach import reaching
-from atsam_safe.transaction.journal import JournalDamagedError, read_journal
+from atsam_safe.transaction.journal import ended_journal
 from atsam_safe.transaction.records import Ended
 from atsam_safe.words.model import Problem
 
@@ -49,10 +49,7 @@ def left_no_change(state: StateFolder, identifier: str) -> bool:
         return True
     if run is None or not run[0]:
         return False
-    try:
-        reading = read_journal(state, f"/history/{run[0]}.log")
-    except JournalDamagedError:
-        return False
+    reading = ended_journal(state, run[0])
     if reading is None:
         return False
     if not reading.records:
