@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from atsam_safe.guard.model import RunState
 from atsam_safe.snapshot.state import open_state
 from atsam_safe.transaction.journal import begun
+from atsam_safe.transaction.lock import at_work
 from atsam_safe.words.model import RefusedError
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ def run_state_of(session: Session) -> RunState:
     with state:
         try:
             decision = begun(state)
+            if decision.action == "nothing-to-do":
+                return RunState()
+            found = RunState(interrupted=decision.run_id or "?")
         except RefusedError as error:
-            return RunState(damaged=error.problems[0])
-    return RunState(interrupted=None if decision.action == "nothing-to-do" else decision.run_id or "?")
+            found = RunState(damaged=error.problems[0])
+        # what a living run does looks like one that was cut off, and its journal may be met in the middle of a line
+        working = at_work(state)
+    return found if working is None else RunState(at_work=working)

@@ -43,8 +43,9 @@ RULES: Final = (
     *rules_conditions.RULES,
 )
 _UNTRUSTED: Final = 12
-_PRIVILEGES: Final = 13
 _REFUSED: Final = 10
+# missing rights and another run say nothing of the package: a caller comes again with rights, or later
+_TOLD_ALONE: Final = frozenset({13, 14})
 
 
 def check(
@@ -136,5 +137,5 @@ def decide(case: Case, accepted: frozenset[str]) -> Decision:
     codes = {exit_code_of(result.ref) for result in results if result.outcome == "fail"}
     if not codes:
         return Decision(decision="accept", rules=results)
-    code = _UNTRUSTED if _UNTRUSTED in codes else _PRIVILEGES if codes == {_PRIVILEGES} else _REFUSED
+    code = _UNTRUSTED if _UNTRUSTED in codes else codes.pop() if len(codes) == 1 and codes <= _TOLD_ALONE else _REFUSED
     return Decision(decision="refuse", rules=results, exit_code=code)

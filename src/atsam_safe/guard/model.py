@@ -14,8 +14,12 @@ Command = Literal["install", "uninstall", "rollback"]
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the state folder says. ``interrupted``: id of a run that did not end; ``damaged``: why the folder cannot be used."""
+    """What the state folder says. ``interrupted``: id of a run that did not end; ``damaged``: why the folder cannot be used.
 
+    ``at_work``: another process changes the workstation at this moment; nothing is then said of its run.
+    """
+
+    at_work: Problem | None = None
     interrupted: str | None = None
     damaged: Problem | None = None
 

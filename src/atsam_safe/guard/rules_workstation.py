@@ -126,6 +126,13 @@ def privileges_missing(case: Case) -> Verdict | None:
     return fail(words="privileges.missing.windows" if case.facts.os.family == "windows" else None)
 
 
+def state_locked(case: Case) -> Verdict | None:
+    """Another run is under way: what it will leave is not what is seen now."""
+    if case.run.at_work is None:
+        return PASS
+    return fail(shown=case.run.at_work.params, evidence=dict(case.run.at_work.params))
+
+
 def interrupted_run(case: Case) -> Verdict | None:
     """An earlier run did not end: it is finished or undone first."""
     if case.run.interrupted is None:
@@ -225,6 +232,7 @@ RULES: Final = (
     Rule(ref="space.too-little", evaluate=space_too_little, commands=_CHANGING),
     Rule(ref="volume.read-only", evaluate=volume_read_only, commands=_ALL),
     Rule(ref="privileges.missing", evaluate=privileges_missing, commands=_ALL),
+    Rule(ref="state.locked", evaluate=state_locked, commands=_ALL),
     Rule(ref="state.interrupted-run", evaluate=interrupted_run, commands=_ALL),
     Rule(ref="state.damaged", evaluate=state_damaged, commands=_ALL),
     Rule(ref="config.ini-pair-broken", evaluate=ini_pair_broken, commands=_CHANGING),

@@ -56,7 +56,7 @@ case $root in
   *) root=$(pwd -P)/$root ;;
 esac
 root=${root%/}
-partial=no
+partial=no taken=
 
 say() { printf '%s\n' "$1" "$2"; }
 fail() {
@@ -113,10 +113,12 @@ absent() { # a folder goes only when it is empty: what others have put into it s
   if [ -L "$root/$1" ] || [ ! -d "$root/$1" ]; then remove "$root/$1"; return; fi
   rmdir "$root/$1" 2>/dev/null || { partial=yes; say "Dossier non vide laisse : $1" "Folder not empty, left: $1"; }
 }
-room() { # for a file or link outside of our own trees: a folder there gives way only when it is empty
+room() { # for a file or link outside of our own trees: a folder there gives way only when it is empty; the rest is restored first
   need_way "$1"
-  [ ! -d "$root/$1" ] || [ -L "$root/$1" ] || rmdir "$root/$1" 2>/dev/null ||
-    fail "un dossier occupe la place : $1" "a folder is in the way: $1" touched
+  [ ! -d "$root/$1" ] || [ -L "$root/$1" ] || rmdir "$root/$1" 2>/dev/null && return 0
+  taken="$taken
+$1"
+  return 1
 }
 new_above() { [ ! -d "$root/$1" ] || [ -L "$root/$1" ] || rmdir "$root/$1" 2>/dev/null || :; }
 folder() {
@@ -288,15 +290,24 @@ def _contents(manifest: Manifest) -> list[str]:
     lines.extend(_sweeps(manifest))
     trees = _trees(manifest)
     for item in manifest.paths:
-        if item.kind in {"file", "link"} and not f"{item.path}/".startswith(trees):
-            lines.append(f"room {_relative(item.path)}")
-        if item.kind == "file":
-            lines.append(f"begin_file {_relative(item.path)} {_object(item)} {item.uid}:{item.gid}")
-            lines.extend(f'attribute "$temp" {quote(name)} {value}' for name, value in item.xattrs.items())
-            lines.append(f"end_file {item.mode:04o} {_stamp(item.mtime_ns)}")
-        elif item.kind == "link":
-            lines.append(f"link {_relative(item.path)} {quote(item.link or '')} {item.uid}:{item.gid} {_stamp(item.mtime_ns)}")
+        if item.kind not in {"file", "link"}:
+            continue
+        is_alone = not f"{item.path}/".startswith(trees)
+        lines += [f"if room {_relative(item.path)}; then"] if is_alone else []
+        lines += _content(item)
+        lines += ["fi"] if is_alone else []
     return lines
+
+
+def _content(item: PathState) -> list[str]:
+    """One file or link with all that belongs to it."""
+    if item.kind == "link":
+        return [f"link {_relative(item.path)} {quote(item.link or '')} {item.uid}:{item.gid} {_stamp(item.mtime_ns)}"]
+    return [
+        f"begin_file {_relative(item.path)} {_object(item)} {item.uid}:{item.gid}",
+        *(f'attribute "$temp" {quote(name)} {value}' for name, value in item.xattrs.items()),
+        f"end_file {item.mode:04o} {_stamp(item.mtime_ns)}",
+    ]
 
 
 def _trees(manifest: Manifest) -> tuple[str, ...]:
@@ -355,6 +366,8 @@ def _folder_metadata(manifest: Manifest) -> list[str]:
 def _ending() -> list[str]:
     return [
         "sync",
+        '[ -z "$taken" ] || fail "tout est restaure, sauf ceci, dont un dossier occupe la place : $taken" \\',
+        '  "all is restored, but these, whose place a folder has taken: $taken" touched',
         'if [ "$partial" = yes ]; then',
         '  say "Restaure, sauf des attributs ou des dossiers." "Restored, except attributes or folders."',
         "  exit 3",

@@ -26,6 +26,36 @@ LOCK = f"/{state_place.LOCK}"
 OWNER_LIMIT = 4096
 TRIES = 100
 RELEASE_TRIES = 2
+_UNKNOWN_OWNER = {"pid": "?", "since": "?", "host": "?", "command": "?"}
+
+
+def at_work(state: StateFolder) -> Problem | None:
+    """The problem ``state.locked`` while another process changes this workstation; leaves everything as it is.
+
+    Asking takes the lock for a moment, in which a run that starts is refused: to be asked only where a run was found that has not ended.
+    """
+    try:
+        with state.files.parent(LOCK) as (folder, name):
+            fd = primitives.open_read(name, folder)
+    except OSError:  # nobody's: not there, or nothing that a run could hold
+        return None
+    try:
+        primitives.lock_exclusive(fd)
+    except BlockingIOError:
+        return _held(fd)
+    finally:
+        primitives.close(fd)
+    return None
+
+
+def _held(fd: int) -> Problem:
+    """Whose lock it is, as its file says."""
+    params = dict(_UNKNOWN_OWNER)
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        said = json.loads(primitives.read(fd, OWNER_LIMIT))
+        if isinstance(said, dict):
+            params = {key: printable(str(said.get(key, "?")))[:200] for key in params}
+    return Problem(ref="state.locked", params=params, evidence=dict(params))
 
 
 class RunLock:
@@ -71,16 +101,16 @@ class RunLock:
                         self._fd = fd
                         break
                 except BlockingIOError as error:
-                    busy = self._busy(fd)
+                    busy = _held(fd)
                     primitives.close(fd)
-                    raise busy from error
+                    raise BusyError(busy) from error
                 except BaseException:
                     primitives.close(fd)
                     raise
                 # the owner removed the file between our open and our lock: what we hold is a name nobody can see
                 primitives.close(fd)
         else:
-            raise BusyError(Problem(ref="state.locked", params=self._unknown_owner()))
+            raise BusyError(Problem(ref="state.locked", params=dict(_UNKNOWN_OWNER)))
         try:
             self._state.sign()
         except BaseException:
@@ -135,18 +165,6 @@ class RunLock:
         with contextlib.suppress(OSError):
             primitives.truncate(fd, 0)
             primitives.write_all(fd, json.dumps(owner).encode("ascii"))
-
-    @staticmethod
-    def _unknown_owner() -> dict[str, str]:
-        return {"pid": "?", "since": "?", "host": "?", "command": "?"}
-
-    def _busy(self, fd: int) -> BusyError:
-        params = self._unknown_owner()
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            said = json.loads(primitives.read(fd, OWNER_LIMIT))
-            if isinstance(said, dict):
-                params = {key: printable(str(said.get(key, "?")))[:200] for key in params}
-        return BusyError(Problem(ref="state.locked", params=params, evidence=dict(params)))
 
     def release(self) -> None:
         """Remove the file while it is still locked, then let go: nobody can take a lock on a file that then disappears unseen."""

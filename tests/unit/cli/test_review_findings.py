@@ -194,6 +194,34 @@ def test_readers_of_this_computer_say_nothing_against_the_workstation_of_a_volum
     assert not (stage.folder / "poste/Library/Application Support/atsam-safe/snapshots").exists()
 
 
+def test_whoever_looks_while_a_run_is_under_way_is_told_to_wait_not_to_recover(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A living run looks like one that was cut off; « run recover » is then the wrong advice, and what is seen is half of something."""
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr("atsam_safe.transaction.run.Run.commit", lambda *_: os.kill(os.getpid(), signal.SIGSTOP))
+        stage.run(*stage.on, "--yes", "install", stage.package("ATSAM-4.41.pkg"))
+        os._exit(0)
+    try:
+        assert os.WIFSTOPPED(os.waitpid(child, os.WUNTRACED)[1])
+        journal = stage.folder / "poste/Library/Application Support/atsam-safe/run/journal.log"
+        written = journal.read_bytes()
+        # as it is met while a record is being written
+        for content in (written, written[:-5]):
+            journal.write_bytes(content)
+            for command in ("status", "verify", "diagnose"):
+                answer = stage.run(*stage.on, "--json", command)
+                assert [(error["ref"], str(child) in error["what"]) for error in answer.json["errors"]] == [("state.locked", True)]
+                assert (answer.code, answer.json["data"]["fit"]) == (11, False)
+            answer = stage.run(*stage.on, "--json", "check", stage.package("ATSAM-4.41.pkg"))
+            assert (answer.code, [error["ref"] for error in answer.json["errors"]]) == (14, ["state.locked"])
+        assert journal.read_bytes() == written[:-5]
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    journal.write_bytes(written)
+    assert [error["ref"] for error in stage.run(*stage.on, "--json", "status").json["errors"]] == ["state.interrupted-run"]
+
+
 def test_whoever_looks_after_a_kill_is_told_of_it_although_every_file_looks_right(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before the commit, the new set is whole on the disk and the next change takes it back: « right » would be a lie."""
     child = os.fork()

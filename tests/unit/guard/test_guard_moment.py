@@ -261,6 +261,7 @@ def test_going_back_is_asked_nothing_that_a_new_installation_is_asked() -> None:
         "privileges.missing",
         "state.interrupted-run",
         "state.damaged",
+        "state.locked",
     }
     removal = {one.ref for one in RULES if "uninstall" in one.commands}
     assert removal == asked | {

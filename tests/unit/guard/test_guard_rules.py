@@ -123,6 +123,16 @@ def test_privileges_alone_end_13() -> None:
     assert (refused(decision), decision.exit_code) == ({"privileges.missing"}, 13)
 
 
+def test_another_run_alone_ends_14_and_with_another_reason_10() -> None:
+    busy = RunState(at_work=Problem(ref="state.locked", params={"pid": "7", "since": "?", "host": "poste", "command": "install"}))
+    alone = check(workstation("10.14.6"), shipped_catalogue(), [atsam("4.41")], run=busy)
+    assert (refused(alone), alone.exit_code) == ({"state.locked"}, 14)
+    assert {rule.ref: rule.params for rule in alone.rules}["state.locked"]["pid"] == "7"
+    unprivileged = replace(workstation("10.14.6"), system=SystemState(elevated=False))
+    both = check(unprivileged, shipped_catalogue(), [atsam("4.41")], run=busy)
+    assert (refused(both), both.exit_code) == ({"state.locked", "privileges.missing"}, 10)
+
+
 def test_what_cannot_be_observed_is_not_applicable() -> None:
     decision = check(replace(workstation("10.14.6"), space=None), shipped_catalogue(), [atsam("4.41")], run=RunState())
     for ref in ("processes.blocking", "system.restart-pending", "privileges.missing", "space.too-little", "volume.read-only"):
@@ -166,6 +176,7 @@ def test_an_unknown_reference_cannot_be_accepted() -> None:
         "privileges.missing",
         "state.interrupted-run",
         "state.damaged",
+        "state.locked",
         "space.too-little",
         "volume.read-only",
     ],

@@ -103,18 +103,22 @@ def test_the_script_never_takes_what_others_put_into_a_folder_that_was_not_there
 
 @pytest.mark.parametrize("before", [None, b"ours"], ids=["absent", "a file"])
 def test_the_script_never_takes_a_folder_in_the_place_of_a_file(tmp_path: Path, before: bytes | None) -> None:
-    place = tmp_path / "usr/local/tool"
+    """The rest comes back all the same, as with the program itself."""
+    place, later = tmp_path / "usr/local/tool", tmp_path / "usr/local/tools.conf"
     place.parent.mkdir(parents=True)
+    later.write_bytes(b"as it was")
     if before is not None:
         place.write_bytes(before)
-    script = kept(tmp_path, ("/usr/local", "shared"), ("/usr/local/tool", "file"))
+    script = kept(tmp_path, ("/usr/local", "shared"), ("/usr/local/tool", "file"), ("/usr/local/tools.conf", "file"))
+    later.write_bytes(b"changed")
     place.unlink(missing_ok=True)
     place.mkdir()
     (place / "data").write_bytes(b"somebody else's")
     done = run_script(script)
     assert done.returncode == (3 if before is None else 1)
-    assert ("left: usr/local/tool" in done.stdout) if before is None else ("in the way: usr/local/tool" in done.stderr)
+    assert ("left: usr/local/tool" in done.stdout) if before is None else ("has taken: \nusr/local/tool\n" in done.stderr)
     assert (place / "data").read_bytes() == b"somebody else's"
+    assert later.read_bytes() == b"as it was"
     (place / "data").unlink()
     assert run_script(script).returncode == 0
     assert not place.exists() if before is None else place.read_bytes() == before

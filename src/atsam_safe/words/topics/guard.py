@@ -382,6 +382,7 @@ TITLES: Final = {
     "space.too-little": N_("There is enough free space, also for going back"),
     "volume.read-only": N_("The system volume can be written to"),
     "privileges.missing": N_("Administrator rights"),
+    "state.locked": N_("No other run of this program is under way"),
     "state.interrupted-run": N_("No earlier run is unfinished"),
     "state.damaged": N_("The folder of snapshots is sound"),
     "config.ini-pair-broken": N_("galss.ini and io_comm.ini are together"),
