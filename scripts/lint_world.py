@@ -15,6 +15,7 @@ Style, docstrings and types are ruff's and mypy's; the direction of imports is i
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import sys
@@ -98,10 +99,16 @@ def dotted(node: ast.expr) -> str:
     return ""
 
 
+@functools.lru_cache(maxsize=1)
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of one module: each rule goes over all of them."""
+    return tuple(ast.walk(tree))
+
+
 def for_types_only(tree: ast.Module) -> set[ast.AST]:
     """Every node that stands under ``if TYPE_CHECKING:``: it is never executed."""
     found: set[ast.AST] = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.If) and dotted(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
             for statement in node.body:
                 found.update(ast.walk(statement))
@@ -111,7 +118,7 @@ def for_types_only(tree: ast.Module) -> set[ast.AST]:
 def imported(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
     """Every executed import as (line, module, name); name is empty for ``import module``."""
     skipped = for_types_only(tree)
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if node in skipped:
             continue
         if isinstance(node, ast.Import):
@@ -129,7 +136,7 @@ def world_breaches(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield line, f"imports {module}: a decision takes what it needs as an argument"
         if module == "pathlib" and name in {"", *CONCRETE_PATHS}:
             yield line, "imports pathlib's concrete paths: use PurePosixPath, or import for types only"
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if not isinstance(node, ast.Call):
             continue
         called = dotted(node.func)
@@ -148,7 +155,7 @@ def process_breaches(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield line, f"imports {module}: commands are run through plumbum"
         elif PROCESS_CALLS.match(f"{module}.{name}"):
             yield line, f"imports {module}.{name}: commands are run through plumbum"
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if not isinstance(node, ast.Call):
             continue
         if PROCESS_CALLS.match(dotted(node.func)):
@@ -161,10 +168,10 @@ def process_breaches(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def size_breaches(tree: ast.Module, source: str) -> Iterator[tuple[int, str, str]]:
     """Modules and functions that no longer fit one head."""
     lines = source.count("\n")
-    written = any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in ast.walk(tree))
+    written = any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in nodes_of(tree))
     if lines > MODULE_LINES and written:  # a table of facts may be as long as the facts
         yield 1, "long-module", f"{lines} lines, at most {MODULE_LINES}"
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             length = node.end_lineno - node.lineno + 1
             if length > FUNCTION_LINES:
@@ -176,11 +183,11 @@ def unfinished_breaches(tree: ast.Module, comments: dict[int, str]) -> Iterator[
 
     A private base class may raise what its subclasses must replace: nobody else can reach it.
     """
-    private = {part for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name.startswith("_") for part in ast.walk(node)}
+    private = {part for node in nodes_of(tree) if isinstance(node, ast.ClassDef) and node.name.startswith("_") for part in ast.walk(node)}
     for line, comment in comments.items():
         if UNFINISHED.search(comment):
             yield line, comment.strip()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node, clean=False) or ""
             if found := UNFINISHED.search(text):

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from atsam_safe.cli.session import Session
     from atsam_safe.facts.model import Facts
     from atsam_safe.verify.model import Severity
-    from atsam_safe.words.model import Problem
 
 
 def unfinished(session: Session) -> tuple[Finding, ...]:
@@ -40,19 +39,15 @@ def unfinished(session: Session) -> tuple[Finding, ...]:
     except (PrivilegesError, UsageError):
         # its administrator's alone, while the workstation itself may be looked at by anybody; or no workstation of a kind that is changed
         return ()
-    if run.at_work is not None:
-        return (_told(run.at_work, "blocking"),)
-    if run.damaged is not None:
-        begun = run.damaged.ref == "state.journal-damaged" or os.path.lexists(place / JOURNAL)
-        return (_told(run.damaged, "blocking" if begun else "notice"),)
+    problem = run.at_work or run.damaged
+    if problem is not None:
+        begun = problem.ref in {"state.locked", "state.journal-damaged"} or os.path.lexists(place / JOURNAL)
+        severity: Severity = "blocking" if begun else "notice"
+        return (Finding(ref=problem.ref, severity=severity, params=problem.params, evidence=problem.evidence),)
     if run.interrupted is None:
         return ()
     evidence = {"run": run.interrupted}
     return (Finding(ref="state.interrupted-run", severity="blocking", params=evidence, evidence=dict(evidence)),)
-
-
-def _told(problem: Problem, severity: Severity) -> Finding:
-    return Finding(ref=problem.ref, severity=severity, params=problem.params, evidence=problem.evidence)
 
 
 class Judging:

@@ -63,7 +63,7 @@ class Lab:
             try:
                 yield self.state
             finally:
-                after = json.dumps(self.state, indent=1)
+                after = json.dumps(self.state)
                 if after != text:
                     partial = self.folder / f"{STATE}.{os.getpid()}"
                     partial.write_text(after)

@@ -111,10 +111,10 @@ def test_every_test_file_has_a_name_of_its_own() -> None:
 
 def test_the_pins_are_exact_and_cover_what_is_asked_for() -> None:
     pinned = {}
-    for part in ("runtime.txt", "tools.txt"):
+    for part in ("runtime.txt", "pytest.txt", "tools.txt"):
         for line in (PROJECT / "requirements" / part).read_text(encoding="utf-8").splitlines():
             requirement = line.partition("#")[0].strip()
-            if requirement:
+            if requirement and not requirement.startswith("-r "):
                 name, version = requirement.split("==")
                 pinned[name] = version
     project = configuration()["project"]
