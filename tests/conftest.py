@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from atsam_safe.catalogue import load
+from atsam_safe.catalogue.parse import parse_catalogue
 from atsam_safe.volume.state_place import default_state_path
 from atsam_safe.workstation import place
 from lab.conditions import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from _pytest.terminal import TerminalReporter
+
+    from atsam_safe.catalogue.model import Catalogue
 
 SYSTEM = Path(__file__).parent / "system"
 ABOUT_THE_PLACE = "test_macos_place"
@@ -58,6 +62,25 @@ def _real_root_untouched() -> Iterator[None]:
     yield
     after = sorted(ours.iterdir()) if ours.is_dir() else None
     assert after == before, f"a test wrote to {ours}, the state folder of this very computer"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _same_manifests_understood_once() -> Iterator[None]:
+    """The same files mean the same catalogue: they are read in every run, and understood by the real parser once in each process.
+
+    Thousands of runs of the program share a process here and a few catalogues; a tenth of all tests' time went there.
+    """
+    understood: dict[tuple[object, ...], Catalogue] = {}
+
+    def once(files: Mapping[str, bytes], origin: str, *, compiled: Mapping[str, str] | None = None) -> Catalogue:
+        key = (origin, *sorted(files.items()), None if compiled is None else frozenset(compiled))
+        if key not in understood:
+            understood[key] = parse_catalogue(files, origin, compiled=compiled)
+        return understood[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "parse_catalogue", once)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, matches, matches_below
+from atsam_safe.catalogue.covering import Covering
+from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, matches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,10 +35,14 @@ class Places:
         found += [(fold(canonical(path)), False) for written in files for path in expand_homes(written, self._homes)]
         return tuple(dict.fromkeys(found))
 
+    @cached_property
+    def _ruled(self) -> Covering[None]:
+        return Covering((pattern, below, None) for pattern, below in self._rules)
+
     def has(self, path: str) -> bool:
         """True when a rule of the catalogue names the path itself."""
         key = fold(canonical(path))
-        return any(matches_below(pattern, key) if below else matches(pattern, key) for pattern, below in self._rules)
+        return self._ruled.covers(key)
 
     def know(self, entry: PayloadEntry) -> bool:
         """True when a rule of the catalogue names the path, or, for a folder, something inside it."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from atsam_safe.catalogue.patterns import expand_homes, matches, matches_below
+from atsam_safe.catalogue.covering import Covering
+from atsam_safe.catalogue.patterns import expand_homes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,18 +42,15 @@ def installed_bytes(facts: Facts, catalogue: Catalogue) -> int:
         for entry in receipt.entries or ():
             if entry.kind == "file":
                 sizes[entry.path] = entry.size
-    rules = [
-        (path, rule.scope == "tree")
+    ruled = Covering(
+        (path, rule.scope == "tree", None)
         for component in catalogue.core
         for rule in component.paths
         if rule.role != "private"
         for path in expand_homes(rule.path, facts.homes)
-    ]
+    )
     for fact in facts.paths:
-        covered = fact.path in sizes or any(
-            matches_below(pattern, fact.path) if below else matches(pattern, fact.path) for pattern, below in rules
-        )
-        if fact.kind == "file" and covered:
+        if fact.kind == "file" and (fact.path in sizes or ruled.covers(fact.path)):
             sizes[fact.path] = fact.size
     return sum(_rounded(size) for size in sizes.values())
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, is_below, matches, matches_below
+from atsam_safe.catalogue.covering import Covering
+from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, is_below
 from atsam_safe.verify.witnesses import component_receipts
 
 if TYPE_CHECKING:
@@ -27,14 +28,14 @@ def strangers(facts: Facts, catalogue: Catalogue, components: Iterable[Component
     if not facts.unclaimed:
         return ()
     trees = [tree for component in components for tree in _trees(component, facts)]
-    named = [one for component in catalogue.components for one in _named(component, facts, trees)]
+    named = Covering((*one, None) for component in catalogue.components for one in _named(component, facts, trees))
     claimed = {fold(canonical(claim.path)) for claim in facts.foreign_claims}
     found = []
     for written in facts.unclaimed:
         path = fold(canonical(written))
         if path in claimed or path.endswith(_NOBODYS) or not any(is_below(path, tree) for tree in trees):
             continue
-        if not any(matches_below(pattern, path) if below else matches(pattern, path) for pattern, below in named):
+        if not named.covers(path):
             found.append(written)
     return tuple(found)
 

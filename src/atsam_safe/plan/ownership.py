@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from atsam_safe.catalogue.covering import Covering, lying_below
 from atsam_safe.catalogue.effects import effect_applies
-from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, has_wildcard, is_below, matches, matches_below, parents
+from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, has_wildcard, is_below, matches, parents
 from atsam_safe.catalogue.system_folders import is_system_folder
 from atsam_safe.guard.altered import altered
 from atsam_safe.plan.folders import needs_catalogue
@@ -40,10 +41,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     owner: str | None = None
 
-    def covers(self, path: str) -> bool:
-        """True when ``path`` is meant."""
-        return matches_below(self.pattern, path) if self.below else matches(self.pattern, path)
-
 
 class Ownership:
     """Claims on every path, for one set of components to be removed (``removed``). ``preserve``: configuration stays.
@@ -63,14 +60,19 @@ class Ownership:
         self._foreign = {fold(canonical(claim.path)): claim.receipt for claim in facts.foreign_claims}
         self._altered = frozenset(canonical(path) for path in altered(facts, self.components))
         self._private = self._private_patterns()
+        self._private_places = Covering((pattern, True, None) for pattern in self._private)
         self._staying = self._staying_owners()
         self._others = tuple(self._claims_of_others())
+        self._claims = Covering((claim.pattern, claim.below, claim) for claim in self._others)
+        self._claimed = sorted({claim.pattern for claim in self._others})
+        self._foreign_paths = sorted(self._foreign)
         self._kept_rules = {
             (component.id, rule.path) for component in self.components for rule in component.paths if self._is_kept(rule, preserve=preserve)
         }
         self._rules = [
             (component, rule, pattern) for component in self.components for rule in component.paths for pattern in self.expand(rule.path)
         ]
+        self._ruled = Covering((pattern, rule.scope == "tree", (component, rule)) for component, rule, pattern in self._rules)
         self._unwritten = self._unwritten_registrations(versions or {})
 
     @property
@@ -154,7 +156,7 @@ class Ownership:
 
     def is_private(self, path: str) -> bool:
         """True when the path, or one above it, is private."""
-        return any(matches_below(pattern, path) for pattern in self._private)
+        return self._private_places.covers(path)
 
     def holds_private(self, folder: str) -> bool:
         """True when something private lies, or may lie, below ``folder``."""
@@ -163,10 +165,7 @@ class Ownership:
     def rule_for(self, path: str) -> tuple[Component, PathRule] | None:
         """The most precise rule of the removed components that covers ``path``; a rule that keeps wins among equals."""
         best: tuple[Component, PathRule] | None = None
-        for component, rule, pattern in self._rules:
-            covers = matches_below(pattern, path) if rule.scope == "tree" else matches(pattern, path)
-            if not covers:
-                continue
+        for component, rule in self._ruled.values(path):
             if best is None or (len(rule.path), (component.id, rule.path) in self._kept_rules) > (
                 len(best[1].path),
                 (best[0].id, best[1].path) in self._kept_rules,
@@ -196,8 +195,8 @@ class Ownership:
             return KeptPath(path=path, reason="foreign", owner=receipt)
         # What a dependent merely uses (a framework of ours) is ours to replace; what it shares as data is not.
         ours = found is not None and found[1].role in _OWN_ROLES and not found[1].shared_with
-        for claim in self._others:
-            if claim.covers(path) and not (claim.reason == "used" and ours):
+        for claim in self._claims.values(path):
+            if not (claim.reason == "used" and ours):
                 return KeptPath(path=path, reason="dependent" if claim.reason == "used" else claim.reason, owner=claim.owner)
         return None
 
@@ -217,13 +216,13 @@ class Ownership:
 
     def kept_below(self, folder: str) -> bool:
         """True when something below ``folder`` must stay, or may be private and so cannot be known."""
-        if any(is_below(pattern, folder) for pattern in self._private):
+        if self.holds_private(folder):
             return True
-        if any(is_below(path, fold(folder)) for path in self._foreign):
+        if any(lying_below(self._foreign_paths, fold(folder))):
             return True
-        if any(is_below(claim.pattern, folder) and self._exists(claim.pattern) for claim in self._others):
+        if any(self._exists(pattern) for pattern in lying_below(self._claimed, folder)):
             return True
-        return any(is_below(path, folder) and self.kept(path) is not None for path in self.known_paths)
+        return any(self.kept(path) is not None for path in lying_below(self._known_in_order, folder))
 
     def _exists(self, pattern: str) -> bool:
         return any(matches(pattern, path) for path in self.known_paths) if has_wildcard(pattern) else pattern in self.known_paths
@@ -233,6 +232,10 @@ class Ownership:
         """Everything that was seen, and every folder above it."""
         seen = {canonical(path) for path in self.view.paths} | {canonical(config.path) for config in self.facts.configs}
         return frozenset(seen | {folder for path in seen for folder in parents(path)})
+
+    @cached_property
+    def _known_in_order(self) -> tuple[str, ...]:
+        return tuple(sorted(self.known_paths))
 
     def places(self, rule: PathRule) -> tuple[str, ...]:
         """The concrete paths of a rule: with ``*``, those that were seen."""

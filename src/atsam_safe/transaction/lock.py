@@ -35,16 +35,14 @@ def at_work(state: StateFolder) -> Problem | None:
     Asking takes the lock for a moment, in which a run that starts is refused: to be asked only where a run was found that has not ended.
     """
     try:
-        with state.files.parent(LOCK) as (folder, name):
-            fd = primitives.open_read(name, folder)
-    except OSError:  # nobody's: not there, or nothing that a run could hold
+        stream = state.files.open_read(LOCK)
+    except AtsamSafeError:  # not there, or nothing that a run could hold
         return None
-    try:
-        primitives.lock_exclusive(fd)
-    except BlockingIOError:
-        return _held(fd)
-    finally:
-        primitives.close(fd)
+    with stream:
+        try:
+            primitives.lock_exclusive(stream.fileno())
+        except BlockingIOError:
+            return _held(stream.fileno())
     return None
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ntpath
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.catalogue.patterns import fold, is_below, matches_below
+from atsam_safe.catalogue.covering import Covering
+from atsam_safe.catalogue.patterns import fold, is_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,11 +30,11 @@ def passing_files(catalogue: Catalogue) -> Callable[[str], bool]:
     for component in catalogue.components:
         rules = () if component.windows is None else component.windows.paths
         written += [rule.path for rule in rules if rule.role in _ROLES]
-    patterns = tuple(fold(_inside(path)) for path in written)
+    places = Covering((fold(_inside(path)), True, None) for path in written)
 
     def is_passing(path: str) -> bool:
         folded = fold(path)
-        return folded == _HISTORY or is_below(folded, _CACHES) or any(matches_below(pattern, folded) for pattern in patterns)
+        return folded == _HISTORY or is_below(folded, _CACHES) or places.covers(folded)
 
     return is_passing
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from atsam_safe.catalogue.covering import Covering
 from atsam_safe.catalogue.effects import effect_possible
 from atsam_safe.catalogue.patterns import has_wildcard, is_below, matches, matches_below
 from atsam_safe.catalogue.windows_paths import key as windows_key
@@ -60,13 +61,16 @@ class Examination:
         """The products by which the component is judged: only these are witnesses of its version."""
         return speaking_products(self.component, self.catalogue, self.view.facts.os.family, self.serving)
 
+    @cached_property
+    def _ruled(self) -> Covering[PathRule]:
+        return Covering((rule.path, rule.scope == "tree", rule) for rule in self.component.paths)
+
     def rule_for(self, path: str) -> PathRule | None:
         """The most precise path rule of the component that covers ``path``."""
         if path not in self._rules:
             best: PathRule | None = None
-            for rule in self.component.paths:
-                covers = matches_below(rule.path, path) if rule.scope == "tree" else matches(rule.path, path)
-                if covers and (best is None or len(rule.path) > len(best.path)):
+            for rule in self._ruled.values(path):
+                if best is None or len(rule.path) > len(best.path):
                     best = rule
             self._rules[path] = best
         return self._rules[path]
