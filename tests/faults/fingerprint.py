@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STATE_FOLDER = "Library/Application Support/atsam-safe"
 # the folder that holds ours gets a new time when ours is made; its name and rights are still compared
@@ -39,12 +42,12 @@ def _entry(entry: os.DirEntry[str], path: str) -> Entry:
     rights = stat.S_IMODE(status.st_mode)
     seconds = 0 if path == HOLDER else status.st_mtime_ns // SECOND
     if stat.S_ISLNK(status.st_mode):
-        return "link", 0, status.st_uid, status.st_gid, seconds, str(Path(entry.path).readlink()), ""
+        return "link", 0, status.st_uid, status.st_gid, seconds, os.readlink(entry.path), ""  # noqa: PTH115 - asked a million times
     if stat.S_ISDIR(status.st_mode):
         return "folder", rights, status.st_uid, status.st_gid, seconds, "", _attributes(entry.path)
     if stat.S_ISREG(status.st_mode):
-        content = Path(entry.path).read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
+        with open(entry.path, "rb", buffering=0) as stream:  # noqa: PTH123 - as above
+            digest = hashlib.sha256(stream.readall()).hexdigest()
         return "file", rights, status.st_uid, status.st_gid, seconds, digest, _attributes(entry.path)
     return "other", rights, status.st_uid, status.st_gid, seconds, "", ""
 

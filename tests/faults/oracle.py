@@ -307,7 +307,12 @@ class Oracle:
     def judge_residue(self, pids: tuple[int, ...] = (), *, when: str = "") -> None:
         """Nothing of ours is left, anywhere on the volume. ``when``: words for the moment, if it is not after a recovery."""
         state = self.state_folder
-        temporary = [path for path in self.root.rglob(".atsam-safe-*") if self.is_laid_out or path.parent != state]
+        temporary = [
+            Path(folder, name)
+            for folder, folders, files in os.walk(self.root)
+            for name in (*folders, *files)
+            if name.startswith(".atsam-safe-") and (self.is_laid_out or Path(folder) != state)
+        ]
         left = [str(path.relative_to(self.root)) for path in temporary]
         if state.is_dir():
             left += [str(path.relative_to(state)) for path in (state / "run").glob("*")]

@@ -354,7 +354,7 @@ class Scene:
 
     def prepare(self, scenario: Scenario) -> Prepared:
         """What the scenario may end in, found by running it: once traced, once more at another second."""
-        folder = self.folder / "prepare"
+        folder = self.folder / f"prepare-{os.getpid()}"
         root = self.fresh(scenario.template, folder)
         before = self.before(scenario.template, root)
         oracle = Oracle(root, States(before=before, keeps=scenario.keeps), self.payloads)

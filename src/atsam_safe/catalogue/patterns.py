@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from atsam_safe.facts.model import Home
 
 
+# every rule asks about the same few hundred paths; a package may name many more, which must not fill the memory
+_REMEMBERED: Final = 4096
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def fold(path: str) -> str:
     """The form under which a usual macOS volume takes two spellings for one path: case and Unicode composition ignored.
 
@@ -89,6 +94,7 @@ def depth(path: str) -> int:
 _SYSTEM_LINKS: Final = {"etc": "/private/etc", "var": "/private/var", "tmp": "/private/tmp"}
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def canonical(path: str) -> str:
     """The one spelling of an absolute macOS path used as a key: system links resolved, no double, trailing or dot segment."""
     segments = [segment for segment in path.split("/") if segment not in {"", "."}]

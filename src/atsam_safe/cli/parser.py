@@ -9,6 +9,7 @@ Help texts are message ids (``N_``): ``cli.help`` shows them in the user's langu
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -267,8 +268,9 @@ def manifests_check(
     return Call("manifests", "manifests check", {"action": "check", "folder": folder})
 
 
+@functools.cache
 def parser() -> Any:  # noqa: ANN401 - typer's own command class, whose module moved between its releases
-    """The parser that typer makes of the functions above."""
+    """The parser that typer makes of the functions above, once: that takes longer than most commands that need it."""
     return get_command(app)
 
 
