@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from atsam_safe.catalogue.parse import parse_catalogue
 from atsam_safe.volume.state_place import default_state_path
 from atsam_safe.workstation import place
 from lab.conditions import missing
+from lab.measuring import unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from atsam_safe.catalogue.model import Catalogue
 
 SYSTEM = Path(__file__).parent / "system"
+WHOLE = tuple(Path(__file__).parent / name for name in ("contract_suite", "faults"))
 ABOUT_THE_PLACE = "test_macos_place"
 
 
@@ -80,6 +83,14 @@ def _same_manifests_understood_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(load, "parse_catalogue", once)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _measured_where_it_counts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whole programs run over and over, here and in the modules marked so, reach nothing that the tests of the rooms do not reach."""
+    is_whole = any(request.path.is_relative_to(folder) for folder in WHOLE)
+    with unmeasured() if is_whole or request.node.get_closest_marker("unmeasured") else contextlib.nullcontext():
         yield
 
 

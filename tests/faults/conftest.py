@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import coverage
 import pytest
 
 from faults.campaign import prepare_all
 from faults.scene import made_scene
+from lab.measuring import unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from faults.scene import Prepared, Scene
-
-UNMEASURED: Final = frozenset({"test_clock", "test_kill_cells", "test_meetings", "test_power_loss", "test_real_disks"})
-"""Modules that repeat whole commands hundreds of times: what they reach is measured where it is tested once, at half the price."""
-
-
-@contextlib.contextmanager
-def unmeasured() -> Iterator[None]:
-    """No measurement of coverage in the block and in the processes it starts."""
-    current = coverage.Coverage.current()
-    kept = {name: os.environ.pop(name) for name in tuple(os.environ) if name.startswith("COVERAGE_PROCESS")}
-    if current is not None:
-        current.stop()
-    try:
-        yield
-    finally:
-        if current is not None:
-            current.start()
-        os.environ.update(kept)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _measured_elsewhere(request: pytest.FixtureRequest) -> Iterator[None]:
-    with unmeasured() if request.path.stem in UNMEASURED else contextlib.nullcontext():
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from lab.stage import Answer, Stage
 
+pytestmark = pytest.mark.unmeasured
+
 LINK = "volume.link-in-the-way"
 UNINSTALL = ("--yes", "--accept", "dependents.present", "uninstall", "--all")
 FOLDERS = (

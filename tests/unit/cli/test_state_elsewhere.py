@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from lab.stage import Stage
 
+pytestmark = pytest.mark.unmeasured
+
 STATE = "Library/Application Support/atsam-safe"
 INI = "Library/Preferences/galss.ini"
 

@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from lab.stage import Stage
 
+pytestmark = pytest.mark.unmeasured
+
 UNKNOWN = "000099-20261127T104533Z-ca95"
 # answer → the command, its exit code
 ANSWERS: dict[str, tuple[tuple[str, ...], int]] = {

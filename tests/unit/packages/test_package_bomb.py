@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from atsam_safe.packages.model import Inspection
     from lab.inspecting import InspectBytes
 
+pytestmark = pytest.mark.unmeasured
+
 ZEROS = 64 << 20
 LARGEST_ODC = 0o77777777777
 LITTLE_MEMORY = 48 << 20

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     World = MacWorld | OfflineWorld
 
+pytestmark = pytest.mark.unmeasured
+
 __all__ = ["materials", "stage"]
 
 DIAGAM = "Applications/DiagAM.app/Contents/MacOS/DiagAM"

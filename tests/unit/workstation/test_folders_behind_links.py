@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lab.stage import Stage
     from lab.worlds import World
 
+pytestmark = pytest.mark.unmeasured
+
 __all__ = ["materials", "stage"]
 # the folders whose file systems a barrier brings to the disk
 FOLDERS = ("Library", "private", "Users", "Applications", "usr/local")

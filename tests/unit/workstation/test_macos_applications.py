@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lab.macos.state import Lab
     from lab.stage import Answer, Stage
 
+pytestmark = pytest.mark.unmeasured
+
 __all__ = ["materials", "stage"]
 
 REMNANT = ".atsam-safe-0123456789abcdef.tmp"

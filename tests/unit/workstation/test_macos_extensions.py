@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from atsam_safe.cards.evidence import DesktopCheck
     from lab.stage import Stage
 
+pytestmark = pytest.mark.unmeasured
+
 __all__ = ["materials", "stage"]
 
 EXTENSION = "fr.asip.esante.cpsgestion.dev.cpstoken"

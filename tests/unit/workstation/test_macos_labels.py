@@ -16,6 +16,8 @@ from lab.worlds import MacWorld
 if TYPE_CHECKING:
     from lab.stage import Answer, Stage
 
+pytestmark = pytest.mark.unmeasured
+
 __all__ = ["materials", "stage"]
 
 AS_EVER = "ATSAM-4.41.pkg"

@@ -17,6 +17,8 @@ from lab.worlds import MacWorld
 if TYPE_CHECKING:
     from lab.stage import Answer, Stage
 
+pytestmark = pytest.mark.unmeasured
+
 __all__ = ["materials", "stage"]
 
 INI = "Library/Preferences/galss.ini"

@@ -18,6 +18,8 @@ from lab.worlds import MacWorld
 if TYPE_CHECKING:
     from lab.stage import Answer, Stage
 
+pytestmark = pytest.mark.unmeasured
+
 __all__ = ["materials", "stage"]
 
 ADD = ["/usr/bin/security", "add-trusted-cert"]
