@@ -29,12 +29,16 @@ ABOUT_THE_PLACE = "test_macos_place"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies below ``tests/system`` as system tests, so that ``./scripts/test --fast`` leaves it out; and what Wine needs."""
+    """Mark what lies below ``tests/system`` as system tests, so that ``./scripts/test --fast`` leaves it out; and what Wine needs.
+
+    They come first: whoever waits for other processes shall not be what a whole run waits for at its end.
+    """
     for item in items:
         if item.path.is_relative_to(SYSTEM):
             item.add_marker(pytest.mark.system)
         if item.get_closest_marker("wine"):
             item.add_marker(pytest.mark.needs("Wine", "installer tools"))
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
 
 
 @pytest.hookimpl(tryfirst=True)
