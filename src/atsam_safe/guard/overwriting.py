@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from atsam_safe.catalogue.covering import Covering
-from atsam_safe.catalogue.patterns import canonical, expand_homes, fold
+from atsam_safe.catalogue.patterns import Covering, canonical, expand_homes, fold
 from atsam_safe.catalogue.system_folders import is_system_folder
 from atsam_safe.guard.altered import altered
 from atsam_safe.guard.candidate import known_parts

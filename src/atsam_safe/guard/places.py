@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from atsam_safe.catalogue.covering import Covering
-from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, matches
+from atsam_safe.catalogue.patterns import Covering, canonical, expand_homes, fold, matches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

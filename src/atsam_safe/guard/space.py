@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from atsam_safe.catalogue.covering import Covering
-from atsam_safe.catalogue.patterns import expand_homes
+from atsam_safe.catalogue.patterns import Covering, expand_homes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.catalogue.covering import Covering
-from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, is_below
+from atsam_safe.catalogue.patterns import Covering, canonical, expand_homes, fold, is_below
 from atsam_safe.verify.witnesses import component_receipts
 
 if TYPE_CHECKING:

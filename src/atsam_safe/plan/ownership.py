@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from atsam_safe.catalogue.covering import Covering, lying_below
 from atsam_safe.catalogue.effects import effect_applies
-from atsam_safe.catalogue.patterns import canonical, expand_homes, fold, has_wildcard, is_below, matches, parents
+from atsam_safe.catalogue.patterns import Covering, canonical, expand_homes, fold, has_wildcard, is_below, lying_below, matches, parents
 from atsam_safe.catalogue.system_folders import is_system_folder
 from atsam_safe.guard.altered import altered
 from atsam_safe.plan.folders import needs_catalogue

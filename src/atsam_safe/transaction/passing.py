@@ -9,8 +9,7 @@ from __future__ import annotations
 import ntpath
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.catalogue.covering import Covering
-from atsam_safe.catalogue.patterns import fold, is_below
+from atsam_safe.catalogue.patterns import Covering, fold, is_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable

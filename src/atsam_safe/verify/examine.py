@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.catalogue.covering import Covering
 from atsam_safe.catalogue.effects import effect_possible
-from atsam_safe.catalogue.patterns import has_wildcard, is_below, matches, matches_below
+from atsam_safe.catalogue.patterns import Covering, has_wildcard, is_below, matches, matches_below
 from atsam_safe.catalogue.windows_paths import key as windows_key
 from atsam_safe.verify.essential import is_program, lacking, obstacle
 from atsam_safe.verify.model import ComponentState, State, Witness

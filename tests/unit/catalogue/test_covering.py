@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atsam_safe.catalogue.covering import Covering, lying_below
-from atsam_safe.catalogue.patterns import is_below, matches, matches_below
+from atsam_safe.catalogue.patterns import Covering, is_below, lying_below, matches, matches_below
 
 SEGMENTS = st.sampled_from(["a", "b", "ab", "a.b", "", " "])
 PATHS = st.lists(SEGMENTS, min_size=1, max_size=5).map(lambda parts: "/" + "/".join(parts))
