@@ -127,7 +127,8 @@ def run_cell(scene: Scene, prepared: Prepared, cell: Cell, folder: Path) -> Resu
     pids = [ended.pid]
     mute = cell.sticky and cell.call.name == "write"
     recovering = prepared.scenario.arguments == RECOVER
-    reached = oracle.judge_answer(ended, changes=not recovering, mute=mute, begun=begun, sent=sent_by(cell.fault))
+    blind = cell.sticky and cell.group == LOOKS and looking_family(cell.call) in {"opening", "reading"}
+    reached = oracle.judge_answer(ended, changes=not recovering, mute=mute, blind=blind, begun=begun, sent=sent_by(cell.fault))
     if ended.signal is None:
         _judge_manners(oracle, prepared, cell, ended)
     oracle.judge_between(folder, with_script=cell.with_script)

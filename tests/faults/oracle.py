@@ -141,10 +141,13 @@ class Oracle:
         if ended.signal is not None and ended.signal != sent and not ended.hung:
             self.say("truth", f"ended by signal {ended.signal}, sent was {sent}: {ended.err[-200:]}")
 
-    def judge_answer(self, ended: Ended, *, changes: bool = True, mute: bool = False, begun: bool = False, sent: int | None = None) -> str:
+    def judge_answer(
+        self, ended: Ended, *, changes: bool = True, mute: bool = False, blind: bool = False, begun: bool = False, sent: int | None = None
+    ) -> str:
         """Hold what a command that ended by itself says against the disk; the name of the state found.
 
         ``changes``: false for a recovery.
+        ``blind``: nothing at all could be read any more, so the kept state can be told by where the newest one lies alone.
         ``mute``: nothing at all could be written, so a failure may be told by the exit code alone.
         ``begun``: an unfinished run lay there when the command started, so there was something to do.
         ``sent``: the signal that the cell sent, the only one that may have ended the command.
@@ -170,7 +173,7 @@ class Oracle:
             self.say("truth", f"{said}, found {name}{', a run was begun' if begun else ''}: {paths}", false_claim=True)
         self._judge_history(outcome_of(ended))
         if ended.code == 21:
-            self._judge_broken(ended)
+            self._judge_broken(ended, blind=blind)
         return name
 
     def _holds(self, claim: str | None, name: str, *, begun: bool) -> bool:
@@ -191,11 +194,16 @@ class Oracle:
         if wrong is not None:
             self.say("journal", f"told {outcome}, but the journal of {new[-1]}: {wrong}")
 
-    def _judge_broken(self, ended: Ended) -> None:
-        """Exit 21 has to name a snapshot that is there; where nothing at all could be written, one has to be there."""
+    def _judge_broken(self, ended: Ended, *, blind: bool) -> None:
+        """Exit 21 has to name a snapshot that is there; where nothing at all could be written or read, one has to be there."""
         place = ((ended.answer or {}).get("data") or {}).get("snapshot_place")
-        if ended.answer is None:
-            place = str(max((self.state_folder / "snapshots").glob("0*"), default=""))
+        kept = self.state_folder / "snapshots"
+        errors = (ended.answer or {}).get("errors") or [{}]
+        told = errors[0].get("evidence", {})
+        # the words are then « the newest folder in … », and no script that is none
+        is_told_by_folder = blind and told.get("place") == str(kept) and not told.keys() & {"script", "by_hand"}
+        if ended.answer is None or (place is None and is_told_by_folder):
+            place = str(max(kept.glob("0*"), default=""))
         if not place or not (Path(place) / "manifest.json").is_file() or not (Path(place) / "restore.sh").is_file():
             self.say("truth", f"exit 21 names no usable snapshot: {place}")
 

@@ -75,6 +75,38 @@ def test_nothing_wrong_is_nothing_said(oracle: Oracle, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("named", "evidence", "blind", "is_enough"),
+    [
+        ("000001", {}, False, True),
+        ("000002", {}, False, False),
+        (None, {}, True, False),
+        (None, {"place": ""}, True, True),
+        (None, {"place": ""}, False, False),
+        (None, {"place": "", "script": "restore.sh"}, True, False),
+        (None, {"place": "", "by_hand": "sh restore.sh"}, True, False),
+        (None, {"place": "000001"}, True, False),
+    ],
+)
+def test_exit_21_names_the_kept_state(
+    oracle: Oracle, volume: Path, named: str | None, evidence: dict[str, str], *, blind: bool, is_enough: bool
+) -> None:
+    """Where nothing can be read any more the folder of the snapshots is enough, with no script that is none."""
+    keep(volume, name="000001")
+    snapshots = volume / STATE_FOLDER / "snapshots"
+    told = {key: str(snapshots / value) if key == "place" else value for key, value in evidence.items()}
+    answer = {
+        "exit_code": 21,
+        "data": {"transaction": {"outcome": "broken"}, "snapshot_place": named and str(snapshots / named)},
+        "errors": [{"ref": "transaction.rollback-incomplete", "evidence": told}],
+    }
+    oracle.judge_answer(Ended(code=21, signal=None, out=json.dumps(answer), err="", seconds=0.1), changes=False, blind=blind)
+    assert broken(oracle) == (set() if is_enough else {"truth"})
+    shutil.rmtree(snapshots / "000001")
+    oracle.judge_answer(Ended(code=21, signal=None, out=json.dumps(answer), err="", seconds=0.1), changes=False, blind=blind)
+    assert broken(oracle) == {"truth"}
+
+
+@pytest.mark.parametrize(
     "damage",
     ["content", "mode", "special bit", "attribute", "time", pytest.param("owner", marks=pytest.mark.needs("root")), "link", "more", "less"],
 )

@@ -436,13 +436,10 @@ class Run:
                 self.journal.append(Ended(outcome="broken", digest=self.digest_after, residue=self.residue))
             self.journal.close()
         folder = self.state.path / "snapshots" / (self.snapshot or "")
-        params = {
-            "snapshot": self.snapshot or "",
-            "place": printable(str(folder)),
-            "script": printable(str(script_in(folder))),
-            "by_hand": by_hand(folder, str(self.volume.root)),
-            "root": printable(str(self.volume.root)),
-        }
+        params = {"snapshot": self.snapshot or "", "place": printable(str(folder)), "root": printable(str(self.volume.root))}
+        if self.snapshot:
+            # of none that is known no script is named: there is no such file
+            params |= {"script": printable(str(script_in(folder))), "by_hand": by_hand(folder, str(self.volume.root))}
         told = None if self.snapshot else "transaction.rollback-incomplete.unnamed"
         incomplete = Problem(ref="transaction.rollback-incomplete", told=told, params=params, evidence=dict(params))
         return self.result("broken", (incomplete, *causes, *problems))

@@ -219,6 +219,8 @@ def test_a_recovery_that_can_open_nothing_says_where_the_state_before_lies(
         assert (result.snapshot, incomplete.params["place"], incomplete.told) == (newest, str(place / newest), None)
     else:
         assert (incomplete.params["place"], incomplete.told) == (str(place), "transaction.rollback-incomplete.unnamed")
+        # a script that is none was once named in the evidence
+        assert not incomplete.evidence.keys() & {"script", "by_hand"}
     monkeypatch.undo()
     with open_state(root) as state, Volume(root) as volume:
         assert recover(state, volume).outcome == "rolled-back"
