@@ -41,7 +41,8 @@ def printable(path: str) -> str:
     if path.isascii() and path.isprintable():
         return path  # nearly every one: absent paths are asked for by the thousand
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode() for character in text)
+    # no codec by its name: it would be loaded now, from a system that is just refusing
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def problem_of(error: OSError, path: str) -> Problem:

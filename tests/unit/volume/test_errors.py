@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,3 +117,11 @@ def test_a_root_that_cannot_be_asked_any_more_is_told_in_words(tmp_path: Path, m
             volume.lstat("/")
         monkeypatch.undo()
     assert caught.value.problems[0].params["path"] == "/"
+
+
+def test_a_name_is_shown_without_loading_anything() -> None:
+    """A system that had no memory to look at a file had none to load the codec that was to show its name: an internal error."""
+    code = "from atsam_safe.volume.errors import printable; import sys; before = set(sys.modules); print(printable('a\\n\\u2028b')); "
+    code += "print(sorted(sys.modules.keys() - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "a\\n\\u2028b\n[]\n"
