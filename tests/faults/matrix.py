@@ -21,6 +21,7 @@ fault of the plan is met where, row by row, in [fault-cells.md](fault-cells.md).
 
 """
 
+RED_LENGTH: Final = 160
 # the part of a group that may not meet its fault before the group is red: more, and the cells no longer are where they say
 UNMET: Final = 0.02
 GROUPS: Final = (
@@ -177,7 +178,9 @@ def render(figures: Figures) -> str:
         [(f"`{item.site}`", item.red or item.harmless or "**none**") for item in figures.barriers],
     )
     lines += _mutants(figures.mutants)
-    lines += ["", "## Known red\n", *(f"- {line}" for line in figures.red)] if figures.red else ["", "## Known red\n", "None."]
+    # what was said in full names places of the machine it ran on
+    known = [f"- {line[:RED_LENGTH]}{' …' if len(line) > RED_LENGTH else ''}" for line in figures.red]
+    lines += ["", "## Known red\n", *(known or ["None."])]
     return "\n".join(lines) + "\n"
 
 
