@@ -40,9 +40,12 @@ def at_work(state: StateFolder) -> Problem | None:
         return None
     with stream:
         try:
-            primitives.lock_exclusive(stream.fileno())
+            # beside others who ask: taken alone, one of them would be told of the owner that was killed
+            primitives.lock_shared(stream.fileno())
         except BlockingIOError:
             return _held(stream.fileno())
+        except OSError:  # a disk that knows no locks, or no longer answers: what was found of the run stands
+            return None
     return None
 
 

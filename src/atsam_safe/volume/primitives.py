@@ -340,6 +340,13 @@ def lock_exclusive(fd: int) -> None:
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def lock_shared(fd: int) -> None:
+    """Hold the kernel's lock beside others who only look, without waiting; ``BlockingIOError`` while a process has it exclusively."""
+    import fcntl  # noqa: PLC0415 - missing on Windows
+
+    fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
 def effective_user() -> int:
     """Number of the user this process acts as. On Windows every file and everybody is 0 here: access lists say who may what."""
     return 0 if IS_WINDOWS else os.geteuid()

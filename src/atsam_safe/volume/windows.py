@@ -42,6 +42,7 @@ from atsam_safe.volume.windows_handles import (  # noqa: E402 - as above
     GENERIC_WRITE,
     KEPT_ATTRIBUTES,
     LIST_FOLDER,
+    LOCK_ALONE,
     LOCK_AT_ONCE,
     LOCK_OFFSET,
     OPEN_ALWAYS,
@@ -456,8 +457,17 @@ def sync_volume(fd: int) -> None:
 
 def lock_exclusive(fd: int) -> None:
     """See ``primitives``."""
+    _lock(fd, LOCK_AT_ONCE | LOCK_ALONE)
+
+
+def lock_shared(fd: int) -> None:
+    """See ``primitives``."""
+    _lock(fd, LOCK_AT_ONCE)
+
+
+def _lock(fd: int, how: int) -> None:
     place = Overlapped(offset=LOCK_OFFSET & 0xFFFFFFFF, offset_high=LOCK_OFFSET >> 32)
-    if not kernel32.LockFileEx(msvcrt.get_osfhandle(fd), LOCK_AT_ONCE, 0, 1, 0, ctypes.byref(place)):
+    if not kernel32.LockFileEx(msvcrt.get_osfhandle(fd), how, 0, 1, 0, ctypes.byref(place)):
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
@@ -494,4 +504,5 @@ REPLACED: Final = (
     "sync_file",
     "sync_volume",
     "lock_exclusive",
+    "lock_shared",
 )

@@ -34,7 +34,8 @@ ATTRIBUTE_REPARSE: Final = 0x400
 REPLACE_EXISTING: Final = 0x1
 WRITE_THROUGH: Final = 0x8
 READ_ONLY_VOLUME: Final = 0x80000
-LOCK_AT_ONCE: Final = 0x3
+LOCK_AT_ONCE: Final = 0x1
+LOCK_ALONE: Final = 0x2
 # the lock covers a byte far behind the text that says who holds it: on Windows a locked range cannot be read by others
 LOCK_OFFSET: Final = 1 << 40
 DELETE_PENDING_CODES: Final = frozenset({5, 303})
