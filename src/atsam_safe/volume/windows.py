@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import msvcrt
 import os
 import stat
@@ -25,7 +24,7 @@ import tenacity
 
 assert sys.platform == "win32"  # noqa: S101 - tells the type checker which system this module is for
 
-from atsam_safe.volume import windows_aside, windows_security  # noqa: E402 - what follows exists on that system alone
+from atsam_safe.volume import windows_aside, windows_handles, windows_security  # noqa: E402 - what follows exists on that system alone
 from atsam_safe.volume.windows_handles import (  # noqa: E402 - as above
     ACCESS_NAME,
     AS_ITSELF,
@@ -42,9 +41,6 @@ from atsam_safe.volume.windows_handles import (  # noqa: E402 - as above
     GENERIC_WRITE,
     KEPT_ATTRIBUTES,
     LIST_FOLDER,
-    LOCK_ALONE,
-    LOCK_AT_ONCE,
-    LOCK_OFFSET,
     OPEN_ALWAYS,
     OPEN_EXISTING,
     READ_ATTRIBUTES,
@@ -54,7 +50,6 @@ from atsam_safe.volume.windows_handles import (  # noqa: E402 - as above
     SHARE_NO_DELETION,
     UNFLUSHED,
     WRITE_THROUGH,
-    Overlapped,
     Status,
     attributes_of,
     kernel32,
@@ -452,24 +447,8 @@ def sync_volume(fd: int) -> None:
     UNFLUSHED.difference_update(pending)
 
 
-# --- locking and privacy -----------------------------------------------------------------------------------------------------------
-
-
-def lock_exclusive(fd: int) -> None:
-    """See ``primitives``."""
-    _lock(fd, LOCK_AT_ONCE | LOCK_ALONE)
-
-
-def lock_shared(fd: int) -> None:
-    """See ``primitives``."""
-    _lock(fd, LOCK_AT_ONCE)
-
-
-def _lock(fd: int, how: int) -> None:
-    place = Overlapped(offset=LOCK_OFFSET & 0xFFFFFFFF, offset_high=LOCK_OFFSET >> 32)
-    if not kernel32.LockFileEx(msvcrt.get_osfhandle(fd), how, 0, 1, 0, ctypes.byref(place)):
-        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-
+lock_exclusive = windows_handles.lock_exclusive
+lock_shared = windows_handles.lock_shared
 
 REPLACED: Final = (
     "open_root",

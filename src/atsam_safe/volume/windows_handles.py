@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import itertools
+import msvcrt
 import os
 import sys
 import threading
@@ -211,3 +212,19 @@ def open_handle(path: str, access: int, share: int, disposition: int, flags: int
 def attributes_of(path: str) -> int:
     """The attributes of what lies at ``path`` itself."""
     return os.lstat(path).st_file_attributes
+
+
+def lock_exclusive(fd: int) -> None:
+    """See ``primitives``."""
+    _lock(fd, LOCK_AT_ONCE | LOCK_ALONE)
+
+
+def lock_shared(fd: int) -> None:
+    """See ``primitives``."""
+    _lock(fd, LOCK_AT_ONCE)
+
+
+def _lock(fd: int, how: int) -> None:
+    place = Overlapped(offset=LOCK_OFFSET & 0xFFFFFFFF, offset_high=LOCK_OFFSET >> 32)
+    if not kernel32.LockFileEx(msvcrt.get_osfhandle(fd), how, 0, 1, 0, ctypes.byref(place)):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
