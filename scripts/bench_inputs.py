@@ -1,4 +1,6 @@
-"""What the benchmarks work on, made by the test laboratory: a workstation, packages of 300, 100 and 10 MB, a tree of 590 files and 117 MB.
+"""What the benchmarks work on, made by the test laboratory: a workstation, packages, a tree of 590 files and 117 MB.
+
+The two large packages have the weights and the numbers of files of those that the goals were measured with.
 
 ``python -m scripts.bench_inputs FOLDER``. Reproducible: the contents come from a fixed seed. Run as a process of its own, because building
 a large package takes memory that would otherwise be counted as the benchmark's.
@@ -27,9 +29,13 @@ from lab.catalogue import write_test_manifests  # noqa: E402 - the laboratory li
 from lab.items import file  # noqa: E402 - the laboratory lies below tests/
 from lab.workstation import lay_out_mojave  # noqa: E402 - the laboratory lies below tests/
 
-LARGE_BYTES: Final = 300 << 20
-PROGRAM_BYTES: Final = 300_000_000
+LARGE_BYTES: Final = 306_000_000
+LARGE_FILES: Final = 2009
+FEW_FILES: Final = 400
+"""The same weight in files five times as large: unpacking creates fewer, and a comparison with it is harder."""
+PROGRAM_BYTES: Final = 316_000_000
 """Unpacked; a third of it is left when it is compressed."""
+PROGRAM_FILES: Final = 568
 USUAL_BYTES: Final = 10 << 20
 """The weight of the largest genuine packages of the field."""
 TREE_FILES: Final = 590
@@ -37,29 +43,29 @@ TREE_BYTES: Final = 117_000_000
 PIECE: Final = 1 << 16
 FILLED_FOLDER: Final = "Library/Application Support/santesocial/CPS/filling"
 WORDS: Final = 1500
-FILLED_FILES: Final = 400
-"""Files over which the weight of the large package is spread."""
+USUAL_FILES: Final = 40
 
 
 def content(generator: random.Random, size: int) -> bytes:
     """Bytes of which about four fifths cannot be compressed, like pictures and archives with tables between them."""
     pieces = []
     while size > 0:
-        piece = generator.randbytes(PIECE * 4 // 5) + bytes(PIECE // 5)
-        pieces.append(piece[:size])
-        size -= PIECE
+        length = min(size, PIECE)
+        pieces.append(generator.randbytes(length * 4 // 5).ljust(length, b"\0"))
+        size -= length
     return b"".join(pieces)
 
 
-def programs(generator: random.Random) -> Iterator[bytes]:
-    """Files that compress as machine code does, to about a third: short pieces, a few of them very often."""
+def programs(generator: random.Random, weight: int, files: int) -> Iterator[bytes]:
+    """``files`` contents of ``weight`` bytes together that compress as machine code does, to about a third: short pieces, a few of them very often."""
     words = [generator.randbytes(generator.randint(3, 12)) for _ in range(WORDS)]
     weights = list(itertools.accumulate(1 / (rank + 2) for rank in range(WORDS)))
     # Compression looks back 32 KB: what comes again after megabytes is as new to it as at first.
     stock = b"".join(generator.choices(words, cum_weights=weights, k=1_200_000))
-    while True:
-        start = generator.randrange(len(stock) // 2)
-        yield stock[start : start + len(stock) // 4]
+    size = weight // files
+    for _ in range(files):
+        start = generator.randrange(len(stock) - size)
+        yield stock[start : start + size]
 
 
 def tree(folder: Path) -> None:
@@ -85,15 +91,6 @@ def package(path: Path, contents: Iterable[bytes], authority: Authority) -> None
     path.write_bytes(build_atsam("4.41", authority.signer(), sabotage={CRYPTOLIB: Sabotage(extra=filling)}))
 
 
-def up_to(contents: Iterable[bytes], weight: int) -> Iterator[bytes]:
-    """As many of ``contents`` as make ``weight`` bytes."""
-    for data in contents:
-        yield data
-        weight -= len(data)
-        if weight <= 0:
-            return
-
-
 def main(arguments: list[str]) -> int:
     """Make everything below the folder given."""
     folder = Path(arguments[0])
@@ -102,9 +99,10 @@ def main(arguments: list[str]) -> int:
     tree(folder / "tree/Library/Bundle")
     authority = Authority.create()
     write_test_manifests(folder / "manifests", authority.trust())
-    package(folder / "large.pkg", resources(LARGE_BYTES, FILLED_FILES), authority)
-    package(folder / "programs.pkg", up_to(programs(random.Random(442)), PROGRAM_BYTES), authority)  # noqa: S311 - as above
-    package(folder / "usual.pkg", resources(USUAL_BYTES, FILLED_FILES // 10), authority)
+    package(folder / "large.pkg", resources(LARGE_BYTES, LARGE_FILES), authority)
+    package(folder / "few.pkg", resources(LARGE_BYTES, FEW_FILES), authority)
+    package(folder / "programs.pkg", programs(random.Random(442), PROGRAM_BYTES, PROGRAM_FILES), authority)  # noqa: S311 - as above
+    package(folder / "usual.pkg", resources(USUAL_BYTES, USUAL_FILES), authority)
     sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.pkg"))}
     (folder / READY).write_text(json.dumps(sizes), encoding="utf-8")
     return 0
