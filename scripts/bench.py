@@ -59,11 +59,11 @@ whole process.
 Ours always ends on stable storage when it has changed anything: a snapshot, a restore and an installation contain every sync that a power
 cut could ask for.
 
-The goals of `inspect` and `install` come from measurements of a first reader: one package of 306 MB and 2,009 files, mostly incompressible,
-took 0.39 of a full extraction with `bsdtar` to inspect (signature, every checksum, bill of materials) and 1.23 to install; one of libraries,
-316 MB unpacked, 110 MB packed, 568 files, 0.70 and 1.76. The packages here have those weights and numbers of files. The test laboratory
-writes them from a fixed seed: resources that hardly compress (a fifth), and bytes that compress as programs do (to a third). Both
-are held to the goals of the first. Reading the one is mostly hashing, reading the other mostly inflating.
+The goals of `inspect` and `install` come from measurements of a first reader. A package of 306 MB and 2,009 files, mostly incompressible,
+took 0.39 of a full extraction with `bsdtar` to inspect (signature, every checksum, bill of materials) and 1.23 to install. One of
+libraries, 316 MB unpacked, 110 MB packed, 568 files, took 0.70 and 1.76. The packages here have those weights and numbers of files.
+The test laboratory writes them from a fixed seed: resources that hardly compress (a fifth), and bytes that compress as programs do (to
+a third). Both are held to the goals of the first. Reading the one is mostly hashing, reading the other mostly inflating.
 
 The peer of `inspect` and `install` is the whole extraction, in two steps, because a package is an archive of archives and both read the
 inner one to its last byte. Against the outer archive alone, a copy of compressed bytes that `inspect` has to hash twice and inflate once,

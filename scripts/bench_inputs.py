@@ -57,7 +57,10 @@ def content(generator: random.Random, size: int) -> bytes:
 
 
 def programs(generator: random.Random, weight: int, files: int) -> Iterator[bytes]:
-    """``files`` contents of ``weight`` bytes together that compress as machine code does, to about a third: short pieces, a few of them very often."""
+    """``files`` contents of ``weight`` bytes together.
+
+    They compress as machine code does, to about a third: short pieces, a few of them very often.
+    """
     words = [generator.randbytes(generator.randint(3, 12)) for _ in range(WORDS)]
     weights = list(itertools.accumulate(1 / (rank + 2) for rank in range(WORDS)))
     # Compression looks back 32 KB: what comes again after megabytes is as new to it as at first.
