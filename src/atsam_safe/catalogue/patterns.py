@@ -21,10 +21,10 @@ T = TypeVar("T")
 
 
 # every rule asks about the same few hundred paths; a package may name many more, which must not fill the memory
-_REMEMBERED: Final = 4096
+REMEMBERED: Final = 4096
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def fold(path: str) -> str:
     """The form under which a usual macOS volume takes two spellings for one path: case and Unicode composition ignored.
 
@@ -98,7 +98,7 @@ def depth(path: str) -> int:
 _SYSTEM_LINKS: Final = {"etc": "/private/etc", "var": "/private/var", "tmp": "/private/tmp"}
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def canonical(path: str) -> str:
     """The one spelling of an absolute macOS path used as a key: system links resolved, no double, trailing or dot segment."""
     segments = [segment for segment in path.split("/") if segment not in {"", "."}]
@@ -118,6 +118,7 @@ class Covering(Generic[T]):
         self._named: dict[str, list[tuple[int, T]]] = {}
         self._trees: dict[str, list[tuple[int, T]]] = {}
         self._starred: list[tuple[int, str, bool, T]] = []
+        self._known: dict[str, tuple[tuple[int, T], ...]] = {"": ()}
         for number, (pattern, below, value) in enumerate(patterns):
             if has_wildcard(pattern):
                 self._starred.append((number, pattern, below, value))
@@ -126,18 +127,24 @@ class Covering(Generic[T]):
 
     def values(self, path: str) -> list[T]:
         """The values of all patterns that cover ``path``, in the order in which they were given."""
-        found = [*self._named.get(path, ()), *self._trees.get(path, ())]
-        for folder in parents(path):
-            found += self._trees.get(folder, ())
+        found = [*self._named.get(path, ()), *self._trees.get(path, ()), *self._above(path)]
         found += [(number, value) for number, pattern, below, value in self._starred if _covers(pattern, path, below=below)]
         found.sort(key=itemgetter(0))
         return [value for _, value in found]
 
     def covers(self, path: str) -> bool:
         """True when any pattern covers ``path``."""
-        if path in self._named or path in self._trees or any(folder in self._trees for folder in parents(path)):
+        if path in self._named or path in self._trees or self._above(path):
             return True
         return any(_covers(pattern, path, below=below) for _, pattern, below, _ in self._starred)
+
+    def _above(self, path: str) -> tuple[tuple[int, T], ...]:
+        """What covers everything in the folder of ``path``; remembered, since the next path mostly lies in the same one."""
+        folder = path.rpartition("/")[0]
+        if folder not in self._known:
+            found = [entry for one in (folder, *parents(folder)) for entry in self._trees.get(one, ())]
+            self._known[folder] = tuple(found)
+        return self._known[folder]
 
 
 def _covers(pattern: str, path: str, *, below: bool) -> bool:

@@ -8,9 +8,10 @@ carry it out: what the one spares, the other would refuse.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
-from atsam_safe.catalogue.patterns import fold
+from atsam_safe.catalogue.patterns import REMEMBERED, fold
 
 _FOLDERS: Final = frozenset(
     fold(path)
@@ -63,6 +64,7 @@ _IN_LIBRARY: Final = "application support|caches|frameworks|keychains|launchagen
 _HOME_FOLDERS: Final = re.compile(rf"/users/[^/]+(/(applications|desktop|documents|downloads|library(/({_IN_LIBRARY}))?))?", re.DOTALL)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def is_system_folder(path: str) -> bool:
     """True for a folder of the system, of every user or of everybody; for every folder at the root of the volume, and the root itself."""
     parts = [part for part in fold(path).split("/") if part not in ("", ".")]

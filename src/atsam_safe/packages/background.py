@@ -13,11 +13,15 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final, Self
 
+from atsam_safe.packages.limits import BUFFER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
 WORTHWHILE: Final = 4 << 20
 _BEHIND: Final = 3
+_TOGETHER: Final = BUFFER
+_LEAST: Final = 4096
 _MEASURE: Final = 4 << 20
 _TURN_SECONDS: Final = 0.0005
 _POLL_SECONDS: Final = 0.01
@@ -47,9 +51,11 @@ class Background:
 
     def __init__(self, *, threaded: bool) -> None:
         """Without ``threaded`` every call is made at once, in the caller."""
-        self._queue: queue.Queue[Callable[[], object] | threading.Event | None] = queue.Queue(_BEHIND)
+        self._queue: queue.Queue[list[Callable[[], object]] | None] = queue.Queue(_BEHIND)
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
+        self._gathered: list[Callable[[], object]] = []
+        self._weight = 0
         if threaded:
             _keep_memory_at_hand()
             _take_turns_quickly()
@@ -57,32 +63,35 @@ class Background:
             self._thread.start()
 
     def _run(self) -> None:
-        while (action := self._queue.get()) is not None:
-            if isinstance(action, threading.Event):
-                action.set()
-                continue
+        while (actions := self._queue.get()) is not None:
             if self._error is not None:
                 continue
             try:
-                action()
+                for action in actions:
+                    action()
             except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread whatever it is
                 self._error = error
 
-    def call(self, action: Callable[[], object]) -> None:
-        """Do ``action`` after everything given before."""
+    def call(self, action: Callable[[], object], weight: int = _TOGETHER) -> None:
+        """Do ``action`` after everything given before.
+
+        ``weight``: the bytes it holds. Light calls are handed over together, a buffer's weight at once: handing a call from one thread to
+        the other takes as long as creating a file.
+        """
         if self._thread is None:
             action()
             return
         self._raise()
-        self._queue.put(action)
+        self._gathered.append(action)
+        self._weight += max(weight, _LEAST)
+        if self._weight >= _TOGETHER:
+            self._hand_over()
 
-    def settle(self) -> None:
-        """Wait until everything given so far is done; raises the first error."""
-        if self._thread is not None:
-            done = threading.Event()
-            self._queue.put(done)
-            done.wait()
-        self._raise()
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._queue.put(self._gathered)
+            self._gathered = []
+            self._weight = 0
 
     def finish(self) -> None:
         """Wait until everything is done; raises the first error."""
@@ -91,6 +100,7 @@ class Background:
 
     def _end(self) -> None:
         if self._thread is not None:
+            self._hand_over()
             self._queue.put(None)
             self._thread.join()
             self._thread = None
@@ -104,7 +114,8 @@ class Background:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Also after an error of the caller: no thread is left behind."""
+        """Also after an error of the caller: no thread is left behind, and what was not handed over yet is not done."""
+        self._gathered.clear()
         self._end()
 
 

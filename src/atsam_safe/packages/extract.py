@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from atsam_safe.packages.opening import OpenedPackages
 
 BILL: Final = "Bom"
+_LIGHT: Final = 0
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -128,15 +129,15 @@ class _Stage:
         """See ``ContentSink``."""
         name = f"{len(self.names):06d}"
         self.names[path] = name
-        self._background.call(partial(self._begin, name))
+        self._background.call(partial(self._begin, name), _LIGHT)
 
     def write(self, data: bytes | memoryview) -> None:
         """See ``ContentSink``."""
-        self._background.call(partial(self._write, data))
+        self._background.call(partial(self._write, data), len(data))
 
     def end(self) -> None:
         """See ``ContentSink``."""
-        self._background.call(self._close)
+        self._background.call(self._close, _LIGHT)
 
     def same(self, path: str, original: str) -> None:
         """A hard link becomes a file of its own: the workstation renames each staged file once."""

@@ -5,6 +5,7 @@ A payload that breaks one of them is refused already by ``inspect`` and ``check`
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
@@ -24,8 +25,8 @@ _LONGEST_PATH: Final = 1024
 _LONGEST_LINK: Final = 1023
 # The custom icon of a folder really is called "Icon" with a carriage return.
 _ICON: Final = "Icon\r"
-_DELETE: Final = 0x7F
 _FIRST_PRINTABLE: Final = 0x20
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def folded(segments: Segments) -> Segments:
@@ -50,18 +51,15 @@ def location_segments(location: str) -> Segments:
 
 
 def _split(text: str) -> Segments:
-    segments = []
-    for segment in text.split("/"):
-        if segment in ("", "."):
-            continue
-        if segment == "..":
-            raise PackageError("package.unsafe-path", path=text, fault="parent-folder")
-        if segment != _ICON and any(ord(letter) < _FIRST_PRINTABLE or ord(letter) == _DELETE for letter in segment):
-            raise PackageError("package.unsafe-path", path=text, fault="control-character")
-        if len(segment.encode()) > _LONGEST_NAME:
-            raise PackageError("package.unsafe-path", path=text, fault="name-too-long")
-        segments.append(segment)
-    if len(text.encode()) > _LONGEST_PATH:
+    segments = [segment for segment in text.split("/") if segment not in ("", ".")]
+    if ".." in segments:
+        raise PackageError("package.unsafe-path", path=text, fault="parent-folder")
+    if _CONTROL.search(text) and any(segment != _ICON and _CONTROL.search(segment) for segment in segments):
+        raise PackageError("package.unsafe-path", path=text, fault="control-character")
+    length = len(text.encode())
+    if length > _LONGEST_NAME and any(len(segment.encode()) > _LONGEST_NAME for segment in segments):
+        raise PackageError("package.unsafe-path", path=text, fault="name-too-long")
+    if length > _LONGEST_PATH:
         raise PackageError("package.unsafe-path", path=text, fault="path-too-long")
     return tuple(segments)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atsam_safe.catalogue.patterns import canonical, is_below
 from atsam_safe.plan.model import ApplyEffect, InstallPayload
@@ -18,15 +18,29 @@ if TYPE_CHECKING:
 _MAXIMUM_NAMED: Final = 20
 
 
-def planned_modes(plan: Plan, path: str) -> str | None:
-    """The mode the last effect of the plan gives to ``path`` (octal text), or ``None`` when no effect does."""
-    found: str | None = None
-    for step in plan.steps:
-        if isinstance(step, ApplyEffect) and step.mode is not None and step.kind != "remove":
-            target = canonical(step.path)
-            if path == target or (step.recursive and is_below(path, target)):
-                found = step.mode
-    return found
+class _PlannedMode(NamedTuple):
+    """A mode that an effect of the plan gives to ``target`` (canonical) and, if ``recursive``, to everything below it."""
+
+    target: str
+    recursive: bool
+    mode: str
+
+
+def _planned_modes(plan: Plan) -> tuple[_PlannedMode, ...]:
+    """In the order of the plan: the last one that means a path wins."""
+    return tuple(
+        _PlannedMode(canonical(step.path), step.recursive, step.mode)
+        for step in plan.steps
+        if isinstance(step, ApplyEffect) and step.mode is not None and step.kind != "remove"
+    )
+
+
+def _planned_mode(planned: tuple[_PlannedMode, ...], path: str) -> str | None:
+    """The mode (octal text) the plan gives to ``path`` in the end, or ``None`` when no effect does."""
+    for one in reversed(planned):
+        if path == one.target or (one.recursive and is_below(path, one.target)):
+            return one.mode
+    return None
 
 
 def file_findings(after: Facts, catalogue: Catalogue, plan: Plan) -> list[Finding]:
@@ -34,6 +48,7 @@ def file_findings(after: Facts, catalogue: Catalogue, plan: Plan) -> list[Findin
     view = View(after)
     findings: list[Finding] = []
     removed = {canonical(step.path) for step in plan.steps if isinstance(step, ApplyEffect) and step.kind == "remove"}
+    planned = _planned_modes(plan)
     placed = {step.component for step in plan.steps if isinstance(step, InstallPayload)}
     for component in catalogue.components:
         # Only what this plan itself put in place: the modes of a component that was there before are its own script's.
@@ -43,7 +58,7 @@ def file_findings(after: Facts, catalogue: Catalogue, plan: Plan) -> list[Findin
         entries = [entry for receipt in examination.receipts for entry in receipt.entries or () if entry.kind in {"file", "symlink"}]
         entries = [entry for entry in entries if not any(entry.path == path or is_below(entry.path, path) for path in removed)]
         content = [entry.path for entry in entries if _content_differs(entry, view.paths.get(entry.path), examination, plan)]
-        modes = [entry.path for entry in entries if _mode_differs(entry, view.paths.get(entry.path), plan)]
+        modes = [entry.path for entry in entries if _mode_differs(entry, view.paths.get(entry.path), plan, planned)]
         for ref, paths in (("verify.content-differs", content), ("verify.mode-differs", modes)):
             if paths:
                 params = {"component": component.name, "count": str(len(paths)), "path": paths[0]}
@@ -63,12 +78,12 @@ def _content_differs(entry: ReceiptEntry, fact: PathFact | None, examination: Ex
     return fact.size != entry.size or (known and fact.checksum != entry.checksum)
 
 
-def _mode_differs(entry: ReceiptEntry, fact: PathFact | None, plan: Plan) -> bool:
+def _mode_differs(entry: ReceiptEntry, fact: PathFact | None, plan: Plan, planned: tuple[_PlannedMode, ...]) -> bool:
     """Set-uid and set-gid bits are never installed, so they are not asked for either."""
     if fact is None or entry.kind != "file" or fact.kind != "file":
         return False
-    planned = planned_modes(plan, entry.path)
-    if planned is None and entry.path in plan.preserved:
+    mode = _planned_mode(planned, entry.path)
+    if mode is None and entry.path in plan.preserved:
         return False
-    wanted = int(planned, 8) if planned is not None else entry.mode
+    wanted = int(mode, 8) if mode is not None else entry.mode
     return fact.mode & 0o777 != wanted & 0o777

@@ -6,6 +6,8 @@ go through ``Volume``, so no link is followed and nothing outside the volume is 
 
 from __future__ import annotations
 
+from collections import deque
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.system_folders import is_system_folder
@@ -107,12 +109,20 @@ def _install(volume: Volume, step: InstallPayload, staging: Path) -> None:
     entries = sorted(payload.entries, key=lambda one: (one.kind != "directory", one.path.count("/"), one.path))
     new = new_folders(folder, lambda: [one.path for one in entries if one.kind == "directory" and not volume.exists(one.path)])
     made: set[str] = set()
+    files: list[StagedEntry] = []
     for entry in entries:
         if entry.kind == "directory":
             _make_folder(volume, entry, made, is_new=entry.path in new)
         elif volume.canonical(entry.path) not in preserved or not volume.exists(entry.path):
             _make_parents(volume, entry.path, made)
-            _place(volume, entry, folder)
+            files.append(entry)
+    for is_staged, several in groupby(files, key=lambda one: _is_staged(one, folder)):
+        if is_staged:
+            moves = ((one.staged_name or "", one.path, _metadata_of(one)) for one in several)
+            deque(volume.place_files(folder, moves), maxlen=0)
+        else:
+            for one in several:
+                _place_unstaged(volume, one)
 
 
 def _make_folder(volume: Volume, entry: StagedEntry, made: set[str], *, is_new: bool) -> None:
@@ -131,20 +141,24 @@ def _make_parents(volume: Volume, path: str, made: set[str]) -> None:
         made.add(parent)
 
 
-def _place(volume: Volume, entry: StagedEntry, folder: Path) -> None:
-    metadata = Metadata(mode=entry.mode & _FILE_BITS, uid=entry.uid, gid=entry.gid, mtime_ns=entry.mtime * 1_000_000_000)
+def _metadata_of(entry: StagedEntry) -> Metadata:
+    return Metadata(mode=entry.mode & _FILE_BITS, uid=entry.uid, gid=entry.gid, mtime_ns=entry.mtime * 1_000_000_000)
+
+
+def _is_staged(entry: StagedEntry, folder: Path) -> bool:
+    """False for a link, and for a file that was put in place before a stop."""
+    return entry.kind == "file" and entry.staged_name is not None and (folder / entry.staged_name).is_file()
+
+
+def _place_unstaged(volume: Volume, entry: StagedEntry) -> None:
     if entry.kind == "symlink":
-        volume.make_symlink_atomic(entry.path, entry.link or "", metadata)
-        return
-    source = folder / (entry.staged_name or "")
-    if entry.staged_name is not None and source.is_file():
-        volume.place_file(source, entry.path, metadata)
-    elif not _is_placed(volume, entry):
+        volume.make_symlink_atomic(entry.path, entry.link or "", _metadata_of(entry))
+    elif _is_placed(volume, entry):
+        volume.set_metadata(entry.path, _metadata_of(entry))
+    else:
         raise WorkstationError(
             Problem(ref="workstation.not-staged", params={"identifier": entry.path, "detail": "missing"}, evidence={"path": entry.path}),
         )
-    else:
-        volume.set_metadata(entry.path, metadata)
 
 
 def _is_placed(volume: Volume, entry: StagedEntry) -> bool:
