@@ -182,7 +182,7 @@ def test_a_library_may_be_small_or_a_link_to_the_real_one(fields: dict[str, obje
 
 def test_in_a_folder_a_script_may_be_what_is_started() -> None:
     """Of SrvSVCNAM any program in its folders counts, and a script that was read is one."""
-    offered = altered(lambda entry: replace(entry, checksum=1) if "SrvSVcnam_Lanceur" in entry.path and entry.kind == "file" else entry)
+    offered = altered(lambda entry: replace(entry, checksum=1) if "srvsvcnam" in entry.path.casefold() and entry.kind == "file" else entry)
     assert rule(decided(offered), "package.essential-missing").outcome == "pass"
 
 
