@@ -82,7 +82,7 @@ def essential_missing(case: Case) -> Verdict | None:
     asked = False
     for part in _brought(case):
         asked = True
-        witnesses = (path for path in _witnesses(case, part) if getattr(part.entries.get(fold(path)), "size", 0) == 0)
+        witnesses = (path for path in _witnesses(case, part) if getattr(part.entries.get(fold(canonical(path))), "size", 0) == 0)
         paths = tuple(dict.fromkeys((*lacking(part.component, part.holds), *witnesses)))
         if paths:
             found.append((part.component, paths))
