@@ -138,6 +138,7 @@ def test_a_package_without_the_file_that_tells_its_release_is_refused(versions: 
         ("/private/etc/lab.conf", ("/etc/lab.conf",), {}, "pass"),
         # which of several it is, nobody can say before
         ("/Library/*/Info.plist", (), {}, "pass"),
+        ("~/Library/Lab/Info.plist", (), {}, "pass"),
         # what may be missing at any time, or is deleted by the vendor's own script, is not asked for afterwards either
         (PLACE, (), {"paths": (path_rule(PLACE, role="config"),)}, "pass"),
         (PLACE, (), {"effects": (EffectRule(kind="remove", path=PLACE, **SAID),)}, "pass"),
