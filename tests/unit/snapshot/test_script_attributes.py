@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -67,3 +68,20 @@ def test_the_capabilities_of_a_program_survive_the_change_of_its_owner(tmp_path:
     assert restored(tmp_path, script) == (0, "")
     assert attributes(program) == {"security.capability": CAPABILITY}
     assert (program.stat().st_uid, program.stat().st_mode & 0o7777) == (1000, 0o4755)
+
+
+@pytest.mark.needs("root")
+def test_a_folder_made_anew_has_none_of_the_bits_that_it_inherits(tmp_path: Path) -> None:
+    """GNU chmod leaves the set-group-ID bit of a folder for « 0755 », and the script had said that all was as before."""
+    above = tmp_path / "opt"
+    above.mkdir()
+    os.chown(above, -1, 50)
+    above.chmod(0o2775)
+    inner = above / "tree/inner"
+    inner.mkdir(parents=True)
+    (above / "tree").chmod(0o755)
+    inner.chmod(0o755)
+    script = kept(tmp_path)
+    shutil.rmtree(above / "tree")
+    assert restored(tmp_path, script) == (0, "")
+    assert [path.stat().st_mode & 0o7777 for path in (above, above / "tree", inner)] == [0o2775, 0o755, 0o755]
