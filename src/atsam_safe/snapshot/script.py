@@ -173,6 +173,10 @@ give_back() { # the room that a killed run of the program kept for the way back,
   [ -L "$here/../../run" ] || rm -f "$here/../../@RESERVE@" 2>/dev/null || :
   if real_way "@BESIDE@"; then rm -f "$root/@BESIDE@" 2>/dev/null || :; fi
 }
+bare() { # a new file is given the access list that its folder has for new files; the snapshot knows of none but its own
+  case $(ls -ld "$1") in ??????????+*) ;; *) return 0 ;; esac
+  setfattr -x system.posix_acl_access "$1" 2>/dev/null || setfacl -b "$1" 2>/dev/null || chmod -N "$1" 2>/dev/null || partial=yes
+}
 temporary() {
   temp=${1%/*}/.atsam-safe-restore-$$.tmp
   rm -f "$temp"
@@ -184,6 +188,7 @@ begin_file() { # path object owner: the content in a temporary file beside its p
   ( set -C; cat "$objects/$2" >"$temp" ) || fail "ecriture de $1" "writing $1" touched
   cmp -s "$objects/$2" "$temp" || fail "le contenu ecrit differe : $1" "the written content differs: $1" touched
   own "$temp" "$3" # before the attributes: a change of the owner takes capabilities away
+  bare "$temp"
 }
 end_file() { # mode time
   mode "$temp" "$1"
