@@ -133,7 +133,9 @@ above() { # path mode owner time: a folder above the scope is made again only wh
   stamp "$root/$1" "$4"
 }
 own() { [ "$as_root" = no ] || chown -h "$2" "$1" || fail "proprietaire de $1" "owner of $1" touched; }
-mode() { chmod "0$2" "$1" || fail "droits de $1" "rights of $1" touched; } # five digits: with four, some leave a folder the bits it inherits
+mode() { # five digits: with four, some leave a folder the bits that it inherits
+  chmod "0$2" "$1" || fail "droits de $1" "rights of $1" touched
+}
 rights() { # path mode owner: the owner first, a change of it takes rights away
   own "$1" "$3"
   mode "$1" "$2"
