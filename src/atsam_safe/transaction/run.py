@@ -444,6 +444,11 @@ class Run:
         incomplete = Problem(ref="transaction.rollback-incomplete", told=told, params=params, evidence=dict(params))
         return self.result("broken", (incomplete, *causes, *problems))
 
+    def let_go(self) -> None:
+        """However the run ended: close the journal, which nobody else can go on with while it is open."""
+        if self._journal is not None:
+            self._journal.close()
+
     # --- common ---------------------------------------------------------------------------------------------------------------------
 
     def clear_leftovers(self) -> None:
