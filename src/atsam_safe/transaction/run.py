@@ -389,7 +389,6 @@ class Run:
         """Files, and around them what no file holds. Returns the proof of the files, and why the rest is not as before (empty: it is).
 
         ``whole``: the files, where they are more than the snapshot's own.
-
         A fault of the rest never keeps the files from coming back: half of the way back is better than none, and it is said.
         """
         kept, problems = self._beyond(snapshot)
@@ -445,8 +444,8 @@ class Run:
         return self.result("broken", (incomplete, *causes, *problems))
 
     def let_go(self) -> None:
-        """However the run ended: close the journal, which nobody else can go on with while it is open."""
-        if self._journal is not None:
+        """However the run ended: nobody else can go on with a journal that is open."""
+        if self._journal:
             self._journal.close()
 
     # --- common ---------------------------------------------------------------------------------------------------------------------
