@@ -5,6 +5,7 @@ The snapshot refuses the same things when it is taken; who asks ``check`` first 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.snapshot.scope import UNTIMED, list_scope, sort_key
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 NAMED: Final = 20
 LINK: Final = "volume.link-in-the-way"
+# bytes below the volume: a shell names a path as a whole, macOS takes 1,024 bytes, and some are the volume's and a temporary name's
+LONGEST_PATH: Final = 900
 
 
 def obstacles(volume: Volume, scope: Sequence[ScopeEntry], residue: Iterable[str] = (), *, entitled: bool = True) -> tuple[Problem, ...]:
@@ -67,7 +70,14 @@ def unkeepable(entries: Mapping[str, Entry | None], named: Container[str]) -> tu
     mounted = [
         path for path, entry in entries.items() if entry is not None and devices.get(path.rsplit("/", 1)[0], entry.device) != entry.device
     ]
-    for ref, paths in (("snapshot.locked-file", locked), ("snapshot.special-file", special), ("snapshot.other-file-system", mounted)):
+    nameless = [path for path in entries if len(path) > LONGEST_PATH // 4 and len(os.fsencode(path)) > LONGEST_PATH]
+    reasons = (
+        ("snapshot.locked-file", locked),
+        ("snapshot.special-file", special),
+        ("snapshot.other-file-system", mounted),
+        ("volume.unusable-path", nameless),
+    )
+    for ref, paths in reasons:
         if paths:
             shown = [printable(path) for path in sorted(paths, key=sort_key)]
             params = {"path": shown[0], "count": str(len(shown))}

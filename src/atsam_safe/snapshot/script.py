@@ -133,7 +133,9 @@ above() { # path mode owner time: a folder above the scope is made again only wh
   stamp "$root/$1" "$4"
 }
 own() { [ "$as_root" = no ] || chown -h "$2" "$1" || fail "proprietaire de $1" "owner of $1" touched; }
-mode() { chmod "$2" "$1" || fail "droits de $1" "rights of $1" touched; }
+mode() { # five digits: with four, some leave a folder the bits that it inherits
+  chmod "0$2" "$1" || fail "droits de $1" "rights of $1" touched
+}
 rights() { # path mode owner: the owner first, a change of it takes rights away
   own "$1" "$3"
   mode "$1" "$2"
@@ -173,6 +175,10 @@ give_back() { # the room that a killed run of the program kept for the way back,
   [ -L "$here/../../run" ] || rm -f "$here/../../@RESERVE@" 2>/dev/null || :
   if real_way "@BESIDE@"; then rm -f "$root/@BESIDE@" 2>/dev/null || :; fi
 }
+bare() { # a new file is given the access list that its folder has for new files; the snapshot knows of none but its own
+  case $(ls -ld "$1") in ??????????+*) ;; *) return 0 ;; esac
+  setfattr -x system.posix_acl_access "$1" 2>/dev/null || setfacl -b "$1" 2>/dev/null || chmod -N "$1" 2>/dev/null || partial=yes
+}
 temporary() {
   temp=${1%/*}/.atsam-safe-restore-$$.tmp
   rm -f "$temp"
@@ -184,6 +190,7 @@ begin_file() { # path object owner: the content in a temporary file beside its p
   ( set -C; cat "$objects/$2" >"$temp" ) || fail "ecriture de $1" "writing $1" touched
   cmp -s "$objects/$2" "$temp" || fail "le contenu ecrit differe : $1" "the written content differs: $1" touched
   own "$temp" "$3" # before the attributes: a change of the owner takes capabilities away
+  bare "$temp"
 }
 end_file() { # mode time
   mode "$temp" "$1"

@@ -49,7 +49,7 @@ from atsam_safe.volume.model import Metadata, is_temporary
 from atsam_safe.words.model import Problem, RefusedError, WorkstationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from atsam_safe.plan.model import ScopeEntry
@@ -149,9 +149,25 @@ class SnapshotStore:
         return tuple(kept)
 
     def _before_runs(self) -> tuple[str, ...]:
-        """Ids of the snapshots that were taken before a run; what a recovery found is none of them."""
-        origins = ((identifier, manifests.origin(self.state, identifier)) for identifier in self.identifiers())
-        return tuple(identifier for identifier, origin in origins if origin is None or origin[1] != manifests.FOUND)
+        """Ids of the snapshots that were taken before a run; what a recovery found is none of them.
+
+        One that does not say what it is was found by a recovery when it follows a run that never ended: nothing else can follow such a run.
+        """
+        origins = {identifier: manifests.origin(self.state, identifier) for identifier in self.identifiers()}
+        until = self._pointed_unended(origins) if None in origins.values() else None
+        return tuple(
+            identifier
+            for identifier, origin in origins.items()
+            if (origin is None and (until is None or identifier < until)) or (origin is not None and origin[1] != manifests.FOUND)
+        )
+
+    def _pointed_unended(self, origins: Mapping[str, tuple[str, str] | None]) -> str | None:
+        """The snapshot that ``latest`` names, if it says which run took it and that run was never put away."""
+        pointed = self._pointer() if self._files.exists("/latest") else None
+        origin = None if pointed is None else origins.get(pointed)
+        if origin is None or manifests.RUN_ID.match(origin[0]) is None or self._is_put_away(origin[0]):
+            return None
+        return pointed
 
     def unended(self) -> str | None:
         """The newest snapshot, if the run that took it was never put away: something may have been changed since."""

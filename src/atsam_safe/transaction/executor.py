@@ -136,6 +136,8 @@ def carried_out(run: Run, watch: SignalWatch, forward: Callable[[], TransactionR
         if result.outcome == "unchanged" and not isinstance(error, EndedBySignal | KeyboardInterrupt):
             raise _untouched(error) from error
         return result
+    finally:
+        run.let_go()
 
 
 def with_signal(result: TransactionResult, watch: SignalWatch) -> TransactionResult:
@@ -217,6 +219,8 @@ def recover(
             return with_signal(result, signals)
         except WorkstationError as error:
             return _not_recovered(run, error, likely)
+        finally:
+            run.let_go()
 
 
 def _likely(state: StateFolder) -> str | None:

@@ -24,11 +24,12 @@ import msgspec
 from atsam_safe.snapshot.batch import by_hand, script_in
 from atsam_safe.snapshot.manifest import origin
 from atsam_safe.snapshot.store import SnapshotStore
+from atsam_safe.transaction.lock import UNKNOWN_OWNER
 from atsam_safe.transaction.records import Begin, Record, Snapshotted
 from atsam_safe.transaction.recovery import Decision, decide
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import failure, printable
-from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, WorkstationError
+from atsam_safe.words.model import AtsamSafeError, BusyError, Problem, RefusedError, WorkstationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,6 +183,18 @@ def unended_snapshot(state: StateFolder) -> str | None:
     return None
 
 
+def _hold(fd: int) -> None:
+    """The kernel's lock on the journal itself, until it is closed: somebody may have removed the file ``lock`` of a run that goes on."""
+    if primitives.IS_WINDOWS:
+        return  # where nobody can remove a file that is open
+    try:
+        primitives.lock_exclusive(fd)
+    except BlockingIOError as error:
+        raise BusyError(Problem(ref="state.locked", params=dict(UNKNOWN_OWNER))) from error
+    except OSError:
+        return  # a disk that knows no locks for it: the file ``lock`` is what there is
+
+
 class Journal:
     """The journal of the active run, open for appending."""
 
@@ -202,6 +215,7 @@ class Journal:
             fd = primitives.open_append(name, folder)
             journal = cls(state, fd, Reading(records=(), good_bytes=0, chain=FIRST_CHAIN, torn=False))
             try:
+                _hold(fd)
                 journal.append(begin)
                 primitives.sync_file(folder)
             except BaseException:
@@ -213,10 +227,11 @@ class Journal:
 
     @classmethod
     def resume(cls, state: StateFolder, reading: Reading) -> Self:
-        """Go on with the journal of an interrupted run; a torn tail is cut off first."""
+        """Go on with the journal of an interrupted run; a torn tail is cut off first. Raises ``BusyError``: its run is still at work."""
         with state.files.parent(JOURNAL) as (folder, name):
             fd = primitives.open_append(name, folder)
             try:
+                _hold(fd)
                 if primitives.fstat(fd).st_size != reading.good_bytes:
                     # not synced by itself: the next record's sync carries it, and until then the torn tail does no harm
                     primitives.truncate(fd, reading.good_bytes)

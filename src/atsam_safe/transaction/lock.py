@@ -26,7 +26,7 @@ LOCK = f"/{state_place.LOCK}"
 OWNER_LIMIT = 4096
 TRIES = 100
 RELEASE_TRIES = 2
-_UNKNOWN_OWNER = {"pid": "?", "since": "?", "host": "?", "command": "?"}
+UNKNOWN_OWNER = {"pid": "?", "since": "?", "host": "?", "command": "?"}
 
 
 def at_work(state: StateFolder) -> Problem | None:
@@ -51,7 +51,7 @@ def at_work(state: StateFolder) -> Problem | None:
 
 def _held(fd: int) -> Problem:
     """Whose lock it is, as its file says."""
-    params = dict(_UNKNOWN_OWNER)
+    params = dict(UNKNOWN_OWNER)
     with contextlib.suppress(OSError, ValueError, RecursionError):
         said = json.loads(primitives.read(fd, OWNER_LIMIT))
         if isinstance(said, dict):
@@ -111,7 +111,7 @@ class RunLock:
                 # the owner removed the file between our open and our lock: what we hold is a name nobody can see
                 primitives.close(fd)
         else:
-            raise BusyError(Problem(ref="state.locked", params=dict(_UNKNOWN_OWNER)))
+            raise BusyError(Problem(ref="state.locked", params=dict(UNKNOWN_OWNER)))
         try:
             self._state.sign()
         except BaseException:

@@ -389,7 +389,6 @@ class Run:
         """Files, and around them what no file holds. Returns the proof of the files, and why the rest is not as before (empty: it is).
 
         ``whole``: the files, where they are more than the snapshot's own.
-
         A fault of the rest never keeps the files from coming back: half of the way back is better than none, and it is said.
         """
         kept, problems = self._beyond(snapshot)
@@ -443,6 +442,11 @@ class Run:
         told = None if self.snapshot else "transaction.rollback-incomplete.unnamed"
         incomplete = Problem(ref="transaction.rollback-incomplete", told=told, params=params, evidence=dict(params))
         return self.result("broken", (incomplete, *causes, *problems))
+
+    def let_go(self) -> None:
+        """However the run ended: nobody else can go on with a journal that is open."""
+        if self._journal:
+            self._journal.close()
 
     # --- common ---------------------------------------------------------------------------------------------------------------------
 

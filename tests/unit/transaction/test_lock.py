@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atsam_safe.snapshot import open_state
-from atsam_safe.transaction import RunLock
+from atsam_safe.transaction import RunLock, run_transaction
 from atsam_safe.words.model import BusyError, RefusedError
+from lab.heart import NoPackages, PlainWorkstation
+from lab.heart_runs import PLAN, mend, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,3 +93,22 @@ def test_a_nonsense_owner_is_still_a_refusal(state: StateFolder) -> None:
             (state.path / "lock").write_text(content, encoding="latin-1")
             with pytest.raises(BusyError):
                 RunLock(state, "install").acquire()
+
+
+def test_a_run_whose_lock_somebody_removed_is_still_nobody_elses_to_recover(tmp_path: Path) -> None:
+    """« Everything is as before », the other had said, and the living run went on removing, with no record of it left."""
+    root, _ = prepared(tmp_path)
+    refs: list[str] = []
+
+    def removed(number: int) -> None:
+        if number == 2:
+            (root / "Library/Application Support/atsam-safe/lock").unlink()
+            with pytest.raises(BusyError) as caught:
+                mend(root)
+            refs.extend(problem.ref for problem in caught.value.problems)
+
+    with open_state(root) as state:
+        result = run_transaction(PLAN, workstation=PlainWorkstation(root, removed), packages=NoPackages(), state=state)
+        assert (refs, result.outcome) == (["state.locked"], "committed")
+        assert list(state.files.list_directory("/run")) == []
+    assert mend(root) == "nothing-to-do"

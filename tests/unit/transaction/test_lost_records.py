@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from atsam_safe.transaction.journal import JournalDamagedError, read_journal
 from atsam_safe.transaction.records import Snapshotted
 from atsam_safe.volume import Volume, primitives
 from atsam_safe.words.model import InterruptedRunError
-from lab.heart_runs import PLAN, copy_of, digest, install, killed_at, prepared
+from lab.heart_runs import PLAN, copy_of, digest, install, killed_at, mend, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,37 @@ def damaged(half_done: tuple[Path, str], tmp_path: Path, kind: str) -> tuple[Pat
     journal = root / JOURNAL
     journal.write_bytes(DAMAGE[kind](journal.read_bytes()))
     return root, before
+
+
+@pytest.mark.parametrize("kind", [*DAMAGE, "gone"])
+def test_what_a_recovery_found_and_nobody_can_read_is_no_run_of_its_own(half_done: tuple[Path, str], tmp_path: Path, kind: str) -> None:
+    """« Nothing was touched », it had said of the half-done run, and had put its journal away; « nothing to do », the next start."""
+    template, _ = half_done
+    root = copy_of(template, tmp_path, 0)
+    kept = set((root / STATE / "snapshots").iterdir())
+
+    def cut_off(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def killed_before_it_goes_back(place: Path) -> str:
+        setattr(SnapshotStore, "restore_to", cut_off)  # noqa: B010 - a method, in a child that does not live to take it back
+        return mend(place)
+
+    assert killed_at(10**9, killed_before_it_goes_back, root)
+    (found,) = set((root / STATE / "snapshots").iterdir()) - kept
+    (found / "manifest.json").write_bytes(b"")
+    journal = root / JOURNAL
+    if kind == "gone":
+        journal.unlink()
+    else:
+        journal.write_bytes(DAMAGE[kind](journal.read_bytes()))
+    between = digest(root)
+    for _ in range(2):
+        with open_state(root) as state, Volume(root) as volume, pytest.raises(JournalDamagedError) as caught:
+            recover(state, volume)
+        (problem,) = caught.value.problems
+        assert problem.params["snapshot"] == next(iter(kept)).name
+    assert digest(root) == between
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
