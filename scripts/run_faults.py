@@ -22,6 +22,7 @@ sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "src")]
 from faults import campaign  # noqa: E402 - found by the lines above
 from faults.matrix import Figures, load_json, render  # noqa: E402
 from faults.scene import made_scene  # noqa: E402
+from lab.heard_signals import hear_signals  # noqa: E402
 
 if TYPE_CHECKING:
     from faults.blackouts import Loss, Wrong
@@ -150,6 +151,7 @@ def shortfall(figures: Figures) -> list[str]:
 
 def main() -> int:
     """Run what was asked for and say how it went: 0 nothing red, 1 something red or too little done, 2 nothing of that name."""
+    hear_signals()
     # ended by a signal, everything made for the run goes as well
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(SIGNAL_BASE + signal.SIGTERM))
     chosen = arguments()

@@ -15,6 +15,7 @@ from atsam_safe.catalogue.parse import parse_catalogue
 from atsam_safe.volume.state_place import default_state_path
 from atsam_safe.workstation import place
 from lab.conditions import missing
+from lab.heard_signals import hear_signals
 from lab.measuring import unmeasured
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ ABOUT_THE_PLACE = "test_macos_place"
 # A machine that does other work at the same time makes no test wrong; what hangs ends by pytest's own limit.
 settings.register_profile("anywhere", settings(), deadline=None)
 settings.load_profile("anywhere")
+hear_signals()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
