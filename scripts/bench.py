@@ -7,6 +7,7 @@ Ends 1 when a promised ratio was missed. These are measurements, not tests: a bu
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import shutil
@@ -44,10 +45,11 @@ wanted a processor (load average of a minute), ours and the peer's included.
 
 Whole processes from start to end, ours and a peer in turn in the same run, each first in every second pair; one uncounted pair before.
 Median of {runs} (fastest-slowest); the ratio is median over median. Both work on the same file system with a warm page cache, on folders
-that are laid out, emptied and synced before each run outside of the time measured. Processor time is that of all threads, user and system:
-a busy machine changes its ratio less than that of the clock. Memory is the largest single process, promised below {limit} MiB; an empty
-program measures {floor} MiB here. Where a line shows two times, the first is the operation inside the running program, the second the
-whole process.
+that are laid out and synced before each run outside of the time measured. What earlier runs left is put aside, and deleted when everything
+is measured: ext4 makes whoever creates files after a deletion pay for it. Processor time is that of all threads, user and system: a busy
+machine changes its ratio less than that of the clock. Memory is the largest single process, promised below {limit} MiB; an empty program
+measures {floor} MiB here. Where a line shows two times, the first is the operation inside the running program, the second the whole
+process.
 
 | peer | what it does | what it leaves out |
 |---|---|---|
@@ -83,24 +85,48 @@ SETTLED: Final = frozenset({0, 11})
 """A status that was told, whether the workstation is right or not."""
 
 
-def fresh(source: Path, target: Path) -> None:
+class Aside:
+    """Where folders of earlier runs go: emptied of their content at once, deleted only when everything is measured.
+
+    ext4 looks at every file number that was given up in the last minute before it gives a new file another one: whoever creates files
+    after somebody's deletions pays for these, and the two sides of a comparison do not follow the same ones.
+    """
+
+    def __init__(self, work: Path) -> None:
+        self._folder = work / "aside"
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
+        self._folder.mkdir(parents=True)
+
+    def put(self, folder: Path) -> None:
+        """Put ``folder`` away, if it is there."""
+        if not folder.exists():
+            return
+        kept = self._folder / str(len(list(self._folder.iterdir())))
+        folder.rename(kept)
+        for parent, _, names in os.walk(kept):
+            for name in names:
+                path = Path(parent, name)
+                if path.is_file() and not path.is_symlink():
+                    with contextlib.suppress(PermissionError):  # a file nobody may write, and we are not root: it only takes room
+                        os.truncate(path, 0)
+
+    def remove(self) -> None:
+        """Everything is measured."""
+        shutil.rmtree(self._folder)
+
+
+def fresh(aside: Aside, source: Path, target: Path) -> None:
     """Make ``target`` an exact new copy of ``source`` and let the disk come to rest, so that no run pays for the one before."""
-    emptied(target)
-    target.rmdir()
+    aside.put(target)
     local["cp"]("-a", str(source), str(target))
     os.sync()
 
 
-def emptied(folder: Path) -> None:
-    """Make ``folder`` an empty folder."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-
-
-def settled(folder: Path) -> None:
+def settled(aside: Aside, folder: Path) -> None:
     """An empty folder and a disk at rest."""
-    emptied(folder)
+    aside.put(folder)
+    folder.mkdir()
     os.sync()
 
 
@@ -128,27 +154,27 @@ def starting(work: Path) -> list[Case]:
 class Extraction:
     """What unpacks a package with the system's own tool: two steps, because a package is an archive of archives."""
 
-    def __init__(self, package: Path, scratch: Path) -> None:
+    def __init__(self, package: Path, scratch: Path, aside: Aside) -> None:
         bsdtar = "/usr/bin/bsdtar"
         payloads = f"{scratch}/payloads"
         expand = (bsdtar, "-xf", str(package), "-C", str(scratch))
         unpack = ("/bin/sh", "-ec", f'mkdir {payloads}; for p in {scratch}/*.pkg/Payload; do {bsdtar} -xf "$p" -C {payloads}; done')
-        empty = partial(settled, scratch)
+        empty = partial(settled, aside, scratch)
         self.layer = Work("`bsdtar -xf`, the outer archive alone", (expand,), prepare=empty)
         self.whole = Work("`bsdtar -xf`, then each payload", (expand, unpack), prepare=empty)
         self.stored = Work("the same, `sync -f`", (expand, unpack, ("/bin/sync", "-f", str(scratch))), prepare=empty)
 
 
-def packages(work: Path, name: str, words: str) -> list[Case]:
+def packages(work: Path, aside: Aside, name: str, words: str) -> list[Case]:
     """Reading and installing a large package."""
     package, root = work / "inputs" / name, work / "installed"
     manifests = ("--manifests", str(work / "inputs/manifests"))
-    peer = Extraction(package, work / "extracted")
+    peer = Extraction(package, work / "extracted", aside)
     inspect = Work("atsam-safe", ((PROGRAM, *manifests, "--json", "inspect", str(package)),))
     install = Work(
         "atsam-safe",
         ((PROGRAM, *manifests, "--yes", "--json", "--root", str(root), "install", str(package)),),
-        prepare=partial(fresh, work / "inputs/volume", root),
+        prepare=partial(fresh, aside, work / "inputs/volume", root),
     )
     inspected = f"`inspect`: digest, signature and every checksum of {words}"
     installed = f"verified `install` (snapshot, removal, installation, proof) of {words}"
@@ -160,42 +186,42 @@ def packages(work: Path, name: str, words: str) -> list[Case]:
     ]
 
 
-def few(work: Path) -> list[Case]:
+def few(work: Path, aside: Aside) -> list[Case]:
     """The same weight as the large package in fewer and larger files, which the peer creates faster: shown, not promised."""
     package = work / "inputs/few.pkg"
     inspect = Work("atsam-safe", ((PROGRAM, "--manifests", str(work / "inputs/manifests"), "--json", "inspect", str(package)),))
-    peer = Extraction(package, work / "extracted").whole
+    peer = Extraction(package, work / "extracted", aside).whole
     return [Case(f"`inspect`: digest, signature and every checksum of {FEW}", inspect, peer, limit=UNPROMISED)]
 
 
-def everyday(work: Path) -> list[Case]:
+def everyday(work: Path, aside: Aside) -> list[Case]:
     """The commands of every day, with a package of the weight of the field's largest."""
     package, root, volume = work / "inputs/usual.pkg", work / "installed", work / "inputs/volume"
     options = (PROGRAM, "--manifests", str(work / "inputs/manifests"), "--yes", "--json", "--root")
-    peer = Extraction(package, work / "extracted").stored
+    peer = Extraction(package, work / "extracted", aside).stored
     commands = {
         "inspect": Work("atsam-safe", ((*options, str(volume), "inspect", str(package)),)),
         "check": Work("atsam-safe", ((*options, str(volume), "check", str(package)),)),
         "verify": Work("atsam-safe", ((*options, str(volume), "verify"),), codes=SETTLED),
         "rehearse": Work("atsam-safe", ((*options, str(volume), "rehearse", str(package)),)),
-        "install": Work("atsam-safe", ((*options, str(root), "install", str(package)),), prepare=partial(fresh, volume, root)),
+        "install": Work("atsam-safe", ((*options, str(root), "install", str(package)),), prepare=partial(fresh, aside, volume, root)),
     }
     return [Case(f"`{name}` with a package of 10 MB", command, peer, limit=UNPROMISED) for name, command in commands.items()]
 
 
-def snapshots(work: Path) -> list[Case]:
+def snapshots(work: Path, aside: Aside) -> list[Case]:
     """Keeping and bringing back 590 files, 117 MB."""
     source, root, kept, copy = work / "inputs/tree", work / "snapshot-root", work / "snapshot-kept", work / "copy"
     tree = str(source / "Library/Bundle")
     store = (sys.executable, "-m", "scripts.bench_store")
 
     def damaged() -> None:
-        fresh(kept, root)
-        shutil.rmtree(root / "Library/Bundle")
+        fresh(aside, kept, root)
+        aside.put(root / "Library/Bundle")
         os.sync()
 
     if not kept.exists():
-        fresh(source, kept)
+        fresh(aside, source, kept)
         run_once(Work("snapshot", ((*store, "create", str(kept)),)), work / "output")
     copied, stored = ("/bin/cp", "-a", tree, str(copy)), ("/bin/sync", "-f", str(copy))
     restore = Work("atsam-safe", ((*store, "restore", str(root)),), prepare=damaged)
@@ -203,16 +229,16 @@ def snapshots(work: Path) -> list[Case]:
     return [
         Case(
             "snapshot of 590 files, 117 MB, on stable storage",
-            Work("atsam-safe", ((*store, "create", str(root)),), prepare=partial(fresh, source, root)),
-            Work("`cp -a`, `sync -f`", (copied, stored), prepare=partial(settled, copy)),
+            Work("atsam-safe", ((*store, "create", str(root)),), prepare=partial(fresh, aside, source, root)),
+            Work("`cp -a`, `sync -f`", (copied, stored), prepare=partial(settled, aside, copy)),
             limit=2.0,
             inner=True,
         ),
-        Case(restored, restore, Work("`cp -a`", (copied,), prepare=partial(settled, copy)), limit=2.0, inner=True),
+        Case(restored, restore, Work("`cp -a`", (copied,), prepare=partial(settled, aside, copy)), limit=2.0, inner=True),
         Case(
             f"{restored}, against a copy on stable storage",
             restore,
-            Work("`cp -a`, `sync -f`", (copied, stored), prepare=partial(settled, copy)),
+            Work("`cp -a`, `sync -f`", (copied, stored), prepare=partial(settled, aside, copy)),
             limit=UNPROMISED,
             inner=True,
         ),
@@ -258,9 +284,10 @@ def main() -> int:
     options = parser.parse_args()
     work: Path = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
+    aside = Aside(work)
     if not (work / "inputs" / READY).exists():
         print("building inputs …", file=sys.stderr)
-        emptied(work / "inputs")
+        aside.put(work / "inputs")
         local[sys.executable].run(["-m", "scripts.bench_inputs", str(work / "inputs")], timeout=INPUTS_TIMEOUT_SECONDS, cwd=str(PROJECT))
     output = work / "output"
     floor = run_once(Work("true", (("/bin/true",),)), output).mebibytes
@@ -268,11 +295,11 @@ def main() -> int:
     busiest = 0.0
     for case in (
         *starting(work),
-        *packages(work, "large.pkg", LARGE),
-        *few(work),
-        *packages(work, "programs.pkg", PROGRAMS),
-        *everyday(work),
-        *snapshots(work),
+        *packages(work, aside, "large.pkg", LARGE),
+        *few(work, aside),
+        *packages(work, aside, "programs.pkg", PROGRAMS),
+        *everyday(work, aside),
+        *snapshots(work, aside),
     ):
         if options.only not in case.name:
             continue
@@ -280,6 +307,7 @@ def main() -> int:
         outcomes.append(outcome)
         busiest = max(busiest, os.getloadavg()[0])
         print(f"{outcome.ratio:5.2f} times the peer (promised {promise(case)}), {outcome.peak:.0f} MiB: {case.name}", file=sys.stderr)
+    aside.remove()
     print(table(outcomes))
     print(f"memory floor of the measurement: {floor:.0f} MiB")
     if options.write and not options.only:
