@@ -41,8 +41,10 @@ def _members(state: StateFolder, manifest: Manifest) -> Iterator[tuple[str, int,
     yield "format", len(format_line), io.BytesIO(format_line)
     yield "latest", len(pointer), io.BytesIO(pointer)
     if RUN_ID.match(manifest.run_id):
-        # where the copy is used as a store, its run is one that ended, not one whose journal is missing
-        yield f"history/{manifest.run_id}.log", 0, io.BytesIO(b"")
+        # where the copy is used as a store, its run is one that ended, as it ended, and not one whose journal is missing
+        history = f"history/{manifest.run_id}.log"
+        records = state.files.read_bytes(f"/{history}", MANIFEST_LIMIT) if state.files.exists(f"/{history}") else b""
+        yield history, len(records), io.BytesIO(records)
     folder = snapshot_folder(manifest.id)
     names = ["manifest.json", "restore.sh"]
     names += [name for name in (powershell.NAME, batch.NAME) if state.files.exists(f"{folder}/{name}")]

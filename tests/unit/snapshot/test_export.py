@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atsam_safe.snapshot import SnapshotStore, open_state
+from atsam_safe.transaction.target import default_target
 from atsam_safe.volume import primitives
 from atsam_safe.volume.scratch_folder import MARK
 from atsam_safe.words.model import RefusedError, WorkstationError
-from lab.heart_runs import install, prepared
+from lab.heart_runs import failing_install, install, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,3 +140,17 @@ def test_a_copy_that_the_disk_does_not_confirm_is_not_left_as_one(
     with pytest.raises(WorkstationError):
         store.export(store.identifiers()[0], place / "copy")
     assert list(place.iterdir()) == []
+
+
+def test_a_copy_used_as_a_store_knows_what_its_run_did(store: SnapshotStore, place: Path, tmp_path: Path) -> None:
+    """The way back without a number passes over later runs that changed nothing, and leads to before the one of the copy."""
+    identifier = store.latest() or ""
+    copy = store.export(identifier, place / "copy")
+    root = tmp_path / "template"
+    shutil.rmtree(store.state.path)
+    shutil.copytree(copy, store.state.path)
+    failing_install(root)
+    with open_state(root) as state:
+        kept = SnapshotStore(state)
+        assert kept.latest() != identifier
+        assert default_target(kept) == identifier
