@@ -21,6 +21,9 @@ fault of the plan is met where, row by row, in [fault-cells.md](fault-cells.md).
 
 """
 
+MUTANTS_ELSEWHERE: Final = (
+    "Measured before this run; the figures of every other module, and why each survivor stays, are in [mutants.md](mutants.md)."
+)
 RED_LENGTH: Final = 160
 # the part of a group that may not meet its fault before the group is red: more, and the cells no longer are where they say
 UNMET: Final = 0.02
@@ -194,7 +197,7 @@ def _mutants(mutants: dict[str, Any]) -> list[str]:
         return []
     lines = ["", "## Mutants\n", f"Made by {mutants['tool']}, judged by the tests of each room.\n"]
     rows = [(f"`{name}`", str(item["mutants"]), str(item["killed"]), f"{item['score']:.0%}") for name, item in mutants["modules"].items()]
-    return lines + _table(("module", "mutants", "killed", "score"), rows) + ["", "Survivors are explained in [mutants.md](mutants.md)."]
+    return lines + _table(("module", "mutants", "killed", "score"), rows) + ["", MUTANTS_ELSEWHERE]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
