@@ -7,9 +7,16 @@ starts: the program goes by that, as it should, and no test of these signals cou
 from __future__ import annotations
 
 import signal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-_AT_A_TERMINAL: Final = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+_AT_A_TERMINAL: Final[dict[str, Callable[[int, FrameType | None], object] | signal.Handlers]] = {
+    "SIGINT": signal.default_int_handler,
+    "SIGHUP": signal.SIG_DFL,
+}
 
 
 def hear_signals() -> None:
