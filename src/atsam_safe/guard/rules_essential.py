@@ -73,7 +73,7 @@ def _witnesses(case: Case, part: _Brought) -> Iterator[str]:
     for rule in (*part.component.witnesses, *part.release.witnesses):
         path = rule.path
         if path is None or has_wildcard(path) or path.startswith("~/"):
-            continue  # no payload names somebody's home, and of a pattern one file is enough
+            continue  # in whose home, or under which of the names, nobody can say before
         if not examination.is_passive(path) and not examination.removed_by_script(path):
             yield path
 

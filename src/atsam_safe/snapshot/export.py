@@ -21,7 +21,7 @@ from atsam_safe.snapshot.state import FOLDERS, STATE_FORMAT
 from atsam_safe.volume import primitives
 from atsam_safe.volume.errors import failure, printable
 from atsam_safe.volume.scratch_folder import open_scratch_folder
-from atsam_safe.words.model import Problem, RefusedError
+from atsam_safe.words.model import Problem, RefusedError, WorkstationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +43,10 @@ def _members(state: StateFolder, manifest: Manifest) -> Iterator[tuple[str, int,
     if RUN_ID.match(manifest.run_id):
         # where the copy is used as a store, its run is one that ended, as it ended, and not one whose journal is missing
         history = f"history/{manifest.run_id}.log"
-        records = state.files.read_bytes(f"/{history}", MANIFEST_LIMIT) if state.files.exists(f"/{history}") else b""
+        records = b""
+        with contextlib.suppress(WorkstationError):  # the way back does not hang on it
+            if state.files.exists(f"/{history}"):
+                records = state.files.read_bytes(f"/{history}", MANIFEST_LIMIT)
         yield history, len(records), io.BytesIO(records)
     folder = snapshot_folder(manifest.id)
     names = ["manifest.json", "restore.sh"]

@@ -389,6 +389,7 @@ class Run:
         """Files, and around them what no file holds. Returns the proof of the files, and why the rest is not as before (empty: it is).
 
         ``whole``: the files, where they are more than the snapshot's own.
+
         A fault of the rest never keeps the files from coming back: half of the way back is better than none, and it is said.
         """
         kept, problems = self._beyond(snapshot)
@@ -433,7 +434,6 @@ class Run:
         if self._journal is not None:
             with contextlib.suppress(AtsamSafeError):
                 self.journal.append(Ended(outcome="broken", digest=self.digest_after, residue=self.residue))
-            self.journal.close()
         folder = self.state.path / "snapshots" / (self.snapshot or "")
         params = {"snapshot": self.snapshot or "", "place": printable(str(folder)), "root": printable(str(self.volume.root))}
         if self.snapshot:

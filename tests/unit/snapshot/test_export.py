@@ -154,3 +154,12 @@ def test_a_copy_used_as_a_store_knows_what_its_run_did(store: SnapshotStore, pla
         kept = SnapshotStore(state)
         assert kept.latest() != identifier
         assert default_target(kept) == identifier
+
+
+def test_a_journal_that_cannot_be_read_keeps_no_copy_from_being_made(store: SnapshotStore, place: Path) -> None:
+    (journal,) = (store.state.path / "history").iterdir()
+    journal.unlink()
+    journal.mkdir()
+    copy = store.export(store.latest() or "", place / "copy")
+    assert (copy / "history" / journal.name).read_bytes() == b""
+    assert (copy / "snapshots").is_dir()
