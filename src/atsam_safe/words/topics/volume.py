@@ -92,7 +92,7 @@ REFERENCES: Final = (
         what=N_("“{path}” cannot be used as a path."),
         why=N_("It is too long, too deep, not absolute, or tries to climb out of its folder."),
         next=N_(
-            "If it comes from a package, do not install that package. If it is on the disk, move it elsewhere or shorten its folders’ names."
+            "If it comes from a package, do not install that package. If it is on the disk, move it away or shorten its folders’ names."
         ),
         exit_code=20,
     ),
