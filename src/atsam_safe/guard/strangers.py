@@ -49,7 +49,7 @@ def _trees(component: Component, facts: Facts) -> Iterator[str]:
     receipts = component_receipts(component, facts)
     listed = {fold(canonical(entry.path)) for receipt in receipts for entry in receipt.entries or () if entry.kind != "directory"}
     for rule in component.paths:
-        if rule.scope == "tree" and rule.on_uninstall == "remove" and not rule.legacy:
+        if rule.scope == "tree" and rule.on_uninstall == "remove":
             for path in expand_homes(rule.path, facts.homes):
                 tree = fold(canonical(path))
                 if any(is_below(one, tree) for one in listed):

@@ -22,7 +22,7 @@ _OWN_ROLES: Final = frozenset({"program", "library"})
 
 def goes_as_a_whole(rule: PathRule) -> bool:
     """True for a folder of programs that only one component has and that is removed with everything in it."""
-    return rule.scope == "tree" and rule.role in _OWN_ROLES and rule.on_uninstall == "remove" and not rule.legacy and not rule.shared_with
+    return rule.scope == "tree" and rule.role in _OWN_ROLES and rule.on_uninstall == "remove" and not rule.shared_with
 
 
 def unclaimed_files(lens: Lens, catalogue: Catalogue, homes: Sequence[Home], known: Container[str]) -> tuple[str, ...]:

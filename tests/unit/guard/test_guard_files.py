@@ -129,7 +129,7 @@ def told_of(
         pytest.param(path_rule(TREE, "file"), False, id="a file"),
         pytest.param(path_rule(TREE, "tree", on_uninstall="keep"), False, id="stays"),
         pytest.param(path_rule(TREE, "tree", on_uninstall="remove-if-unclaimed"), False, id="stays with whoever claims it"),
-        pytest.param(msgspec.structs.replace(GOING, legacy=True), False, id="of an older release, whose files no receipt lists"),
+        pytest.param(msgspec.structs.replace(GOING, legacy=True), True, id="of an older release, with its receipt"),
     ],
 )
 def test_only_in_a_folder_that_goes_as_a_whole_somebodys_files_are_in_danger(rule: PathRule, *, goes: bool) -> None:
