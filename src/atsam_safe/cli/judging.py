@@ -28,11 +28,8 @@ def unfinished(session: Session) -> tuple[Finding, ...]:
     A journal or a state folder that cannot be read is told as well: nobody can say then whether there is one. Without a state folder
     nothing more is loaded or opened.
     """
-    if session.options.facts is not None:
-        return ()
-    root = Path(session.options.root or os.sep).absolute()
-    place = default_state_path(root) if session.options.state_dir is None else Path(session.options.state_dir).absolute()
-    if not os.path.lexists(place):
+    place = _state_place(session)
+    if place is None:
         return ()
     try:
         run = importlib.import_module("atsam_safe.cli.running").run_state_of(session)
@@ -48,6 +45,23 @@ def unfinished(session: Session) -> tuple[Finding, ...]:
         return ()
     evidence = {"run": run.interrupted}
     return (Finding(ref="state.interrupted-run", severity="blocking", params=evidence, evidence=dict(evidence)),)
+
+
+def configuration_since(session: Session, facts: Facts) -> tuple[Finding, ...]:
+    """What of the configuration was changed after the last run; nothing more is loaded or opened where there was none."""
+    if _state_place(session) is None:
+        return ()
+    found: tuple[Finding, ...] = importlib.import_module("atsam_safe.cli.running").configuration_since(session, facts)
+    return found
+
+
+def _state_place(session: Session) -> Path | None:
+    """The state folder, if there is one."""
+    if session.options.facts is not None:
+        return None
+    root = Path(session.options.root or os.sep).absolute()
+    place = default_state_path(root) if session.options.state_dir is None else Path(session.options.state_dir).absolute()
+    return place if os.path.lexists(place) else None
 
 
 class Judging:

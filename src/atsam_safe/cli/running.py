@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atsam_safe.guard.model import RunState
 from atsam_safe.snapshot.state import open_state
+from atsam_safe.snapshot.store import SnapshotStore
 from atsam_safe.transaction.journal import begun
 from atsam_safe.transaction.lock import at_work
-from atsam_safe.words.model import RefusedError
+from atsam_safe.transaction.since import changed_since_last_run
+from atsam_safe.verify.model import Finding
+from atsam_safe.words.model import AtsamSafeError, RefusedError
 
 if TYPE_CHECKING:
     from atsam_safe.cli.session import Session
+    from atsam_safe.facts.model import Facts
 
 
 def run_state_of(session: Session) -> RunState:
@@ -40,3 +45,25 @@ def run_state_of(session: Session) -> RunState:
         # what a living run does looks like one that was cut off, and its journal may be met in the middle of a line
         working = at_work(state)
     return found if working is None else RunState(at_work=working)
+
+
+def configuration_since(session: Session, facts: Facts) -> tuple[Finding, ...]:
+    """The configuration files that were changed after the last run, in one finding; none for who may not read the state folder.
+
+    Neither right nor wrong: a reader may have been added on purpose. Whoever looks for a fault has to know of it.
+    """
+    if not facts.configs:
+        return ()
+    state_dir = None if session.options.state_dir is None else Path(session.options.state_dir).absolute()
+    workstation = session.open_workstation(session.options.root)
+    try:
+        with open_state(Path(workstation.volume.root), state_dir, create=False) as state:
+            found = changed_since_last_run(SnapshotStore(state), workstation.volume, [config.path for config in facts.configs])
+    except AtsamSafeError:
+        return ()  # that there is none, or what is wrong with it, is said by ``unfinished``
+    if found is None or not found[2]:
+        return ()
+    snapshot, ended, paths = found
+    date = datetime.fromtimestamp(ended, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    params = {"path": ", ".join(paths), "date": date, "snapshot": snapshot}
+    return (Finding(ref="verify.configuration-since", severity="notice", params=params, evidence={**params, "paths": list(paths)}),)

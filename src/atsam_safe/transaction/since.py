@@ -63,6 +63,25 @@ def changed_after_runs(store: SnapshotStore, volume: Volume, target: Target, is_
     return tuple(path for path, digest in found if digest != wanted.get(path) and (last[path] or digest == digest_of([between[path]])))
 
 
+def changed_since_last_run(store: SnapshotStore, volume: Volume, paths: Sequence[str]) -> tuple[str, int, tuple[str, ...]] | None:
+    """Which of the files at ``paths`` somebody changed after the last run, its snapshot's id and when it ended (seconds since 1970).
+
+    ``None`` where there was none, or nobody knows when it ended. A file that is what the run found is not changed, whenever it was written;
+    nor is one that was only moved to another disk with all the rest: its own time counts.
+    """
+    identifier = next(reversed(store.identifiers()), None)
+    end = None if identifier is None else _end(store.state, identifier)
+    if identifier is None or end is None:
+        return None
+    try:
+        kept = {item.path: digest_of([item]) for item in store.manifest(identifier).paths}
+    except ManifestError:
+        kept = {}
+    entries = {path: entry for path in paths if (entry := volume.lstat(path)) is not None and entry.mtime_ns > end}
+    states = read_states(volume, dict(entries))
+    return identifier, end // SECOND, tuple(now.path for now in states if digest_of([now]) != kept.get(now.path))
+
+
 def _runs(store: SnapshotStore, volume: Volume, target: Target) -> list[_Ran]:
     """The runs from the target's on, oldest first."""
     found: list[_Ran] = []

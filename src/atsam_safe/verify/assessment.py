@@ -18,6 +18,7 @@ from atsam_safe.verify.essential import minimum_text
 from atsam_safe.verify.examine import Examination
 from atsam_safe.verify.model import Assessment, ComponentState, Finding
 from atsam_safe.verify.products import by_width, is_wide, version_rank
+from atsam_safe.verify.standing import lacking_rights
 from atsam_safe.verify.witnesses import View, release_of
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def component_findings(examination: Examination) -> list[Finding]:
     ]
     if examination.changed:
         findings.append(_paths_finding("component.changed", component, examination.changed))
+    findings += _rights_findings(examination)
     if not (examination.receipts or examination.products):
         findings.append(_paths_finding("component.no-receipt", component, examination.own_files))
     else:
@@ -108,6 +110,16 @@ def _missing_findings(examination: Examination) -> list[Finding]:
         finding.params["link"], finding.evidence["links"] = ", ".join(links), links
         findings.append(finding)
     return findings
+
+
+def _rights_findings(examination: Examination) -> list[Finding]:
+    """What users can no longer read or start: the first with its rights, and how many."""
+    lacking = lacking_rights(examination)
+    if not lacking:
+        return []
+    finding = _paths_finding("component.rights-missing", examination.component, tuple(one.path for one in lacking))
+    finding.params.update(mode=f"{lacking[0].mode:o}", wanted=f"{lacking[0].wanted:o}")
+    return [finding]
 
 
 def _several_findings(examination: Examination) -> list[Finding]:

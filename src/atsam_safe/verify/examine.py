@@ -225,11 +225,7 @@ class Examination:
     @cached_property
     def changed(self) -> tuple[str, ...]:
         """Files that are not those of the release: another kind, size, checksum or declared version, or unreadable."""
-        found: list[str] = []
-        for entry in self.expected:
-            fact = self.view.paths.get(entry.path)
-            if fact is not None and (fact.kind != entry.kind or (entry.kind == "file" and fact.size != entry.size)):
-                found.append(entry.path)
+        found = [entry.path for entry in self.expected if (fact := self.view.paths.get(entry.path)) is not None and differs(entry, fact)]
         found += [reading.path for reading in self.release_readings if not reading.as_released]
         found += [path for path in self.witness_paths if path in self.view.paths and self.view.paths[path].problem is not None]
         return tuple(dict.fromkeys(found))
@@ -284,6 +280,16 @@ class Examination:
             missing=self.missing if self.present else (),
             changed=self.changed if self.present else (),
         )
+
+
+def differs(entry: ReceiptEntry, fact: PathFact) -> bool:
+    """True when what is there is not what the bill of materials says: another kind, size, link target or, where it was read, content."""
+    if fact.kind != entry.kind:
+        return True
+    if entry.kind == "symlink":
+        return entry.link is not None and fact.link != entry.link
+    read = entry.checksum is not None and fact.checksum is not None
+    return entry.kind == "file" and (fact.size != entry.size or (read and fact.checksum != entry.checksum))
 
 
 def _is_empty(fact: PathFact) -> bool:

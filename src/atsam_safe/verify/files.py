@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atsam_safe.catalogue.patterns import canonical, is_below
 from atsam_safe.plan.model import ApplyEffect, InstallPayload
-from atsam_safe.verify.examine import Examination
+from atsam_safe.verify.examine import Examination, differs
 from atsam_safe.verify.model import Finding
 from atsam_safe.verify.witnesses import View
 
@@ -70,12 +70,7 @@ def file_findings(after: Facts, catalogue: Catalogue, plan: Plan) -> list[Findin
 def _content_differs(entry: ReceiptEntry, fact: PathFact | None, examination: Examination, plan: Plan) -> bool:
     if fact is None or examination.is_passive(entry.path) or entry.path in plan.preserved:
         return False
-    if fact.kind != entry.kind:
-        return True
-    if entry.kind == "symlink":
-        return entry.link is not None and fact.link != entry.link
-    known = entry.checksum is not None and fact.checksum is not None
-    return fact.size != entry.size or (known and fact.checksum != entry.checksum)
+    return differs(entry, fact)
 
 
 def _mode_differs(entry: ReceiptEntry, fact: PathFact | None, plan: Plan, planned: tuple[_PlannedMode, ...]) -> bool:

@@ -23,9 +23,12 @@ from atsam_safe.verify.aftermath import (
 )
 from atsam_safe.verify.assessment import assess, os_text
 from atsam_safe.verify.bundles import is_bundle, is_release, os_certainty
+from atsam_safe.verify.examine import Examination
 from atsam_safe.verify.files import file_findings
 from atsam_safe.verify.model import Assessment, Finding, Verification
 from atsam_safe.verify.products import component_products, product_label
+from atsam_safe.verify.standing import incomplete_dependents, remains_findings
+from atsam_safe.verify.witnesses import View
 from atsam_safe.words.model import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +88,7 @@ def verify_against(facts: Facts, catalogue: Catalogue, bundle_id: str | None) ->
     """
     bundle = None if bundle_id is None else _bundle(catalogue, bundle_id)
     assessment = assess(facts, catalogue)
-    findings = list(assessment.findings)
+    findings = [*assessment.findings, *_standing(facts, catalogue)]
     if bundle is not None:
         params = {"bundle": bundle_text(bundle), "os": os_text(facts), "set": _set_text(assessment)}
         if not is_bundle(catalogue, bundle, assessment.installed):
@@ -95,6 +98,12 @@ def verify_against(facts: Facts, catalogue: Catalogue, bundle_id: str | None) ->
             findings.append(Finding(ref="verify.bundle-not-for-os", severity="blocking", params=params, evidence={"bundle": bundle.id}))
     findings += _card_finding(facts, None)
     return _verification(findings, assessment)
+
+
+def _standing(facts: Facts, catalogue: Catalogue) -> list[Finding]:
+    view = View(facts)
+    examinations = [Examination(component, view, catalogue) for component in catalogue.components if facts.os.family in component.families]
+    return [*remains_findings(examinations), *incomplete_dependents(catalogue, view)]
 
 
 def _bundle(catalogue: Catalogue, identifier: str) -> Bundle:
@@ -153,7 +162,10 @@ def _set_text(assessment: Assessment) -> str:
 
 
 def _card_finding(facts: Facts, target: Target | None) -> list[Finding]:
-    """The association of the CPS needs a reader and a running system: on a volume it is said to be unchecked, not failed."""
-    if facts.adapter != _OFFLINE or (target is not None and not target.versions):
-        return []
-    return [Finding(ref="card.not-checkable-offline", severity="info")]
+    """The association of the CPS needs a reader and a running system: it is said to be unchecked, not failed.
+
+    On a running system the command ``verify`` looks when it is asked to; a run that changes something has a witness of its own.
+    """
+    if facts.adapter != _OFFLINE:
+        return [Finding(ref="card.not-looked-at", severity="info")] if target is None else []
+    return [] if target is not None and not target.versions else [Finding(ref="card.not-checkable-offline", severity="info")]

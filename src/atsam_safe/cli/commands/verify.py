@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from atsam_safe.cli.judging import Judging, unfinished
+from atsam_safe.cli.judging import Judging, configuration_since, unfinished
 from atsam_safe.cli.observing import facts_of
 from atsam_safe.cli.world import catalogue_of
 from atsam_safe.report.values import blocking, verification_value
@@ -27,5 +27,8 @@ def run(session: Session, *, card: bool = False, bundle: str | None = None) -> C
         assessment = msgspec.structs.replace(verification.assessment, fit=verification.assessment.fit and whole)
         findings = (*cut_off, *verification.findings)
         verification = msgspec.structs.replace(verification, assessment=assessment, findings=findings, ok=verification.ok and whole)
+    late = configuration_since(session, facts)
+    seen = tuple(finding for finding in verification.findings if not (card and finding.ref == "card.not-looked-at"))
+    verification = msgspec.structs.replace(verification, findings=(*seen, *late))
     judging = Judging(session, "verify", catalogue, facts, card=card)
     return judging.answer(verification.findings, verification_value(facts, verification, session.language), right=verification.ok)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NONE: Final = "—"
 
+NOT_LOOKED_AT: Final = frozenset({"card.not-checkable-offline", "card.not-looked-at"})
+
 COMPONENT_STATES: Final = {
     "ok": N_("whole"),
     "damaged": N_("damaged"),
@@ -58,6 +60,14 @@ def numbered(explanations: Iterable[Explained], language: Language, tone: Tone =
 def problems(found: Sequence[Problem], language: Language, tone: Tone = "bad") -> list[Block]:
     """Several problems, each reference and sentence shown once."""
     return numbered(unique(explain(problem, language) for problem in found), language, tone)
+
+
+def unseen_card(findings: Iterable[dict[str, Any]], language: Language) -> list[Block]:
+    """That the association of the CPS was not looked at, and how it is: whoever reads « verified » must not take it for granted."""
+    unseen = [finding for finding in findings if finding["ref"] in NOT_LOOKED_AT]
+    if not unseen:
+        return []
+    return [Heading(phrase(N_("CPS card"), language)), *(Line(f"{finding['what']} {finding['next']}", 1) for finding in unseen)]
 
 
 def unique(explanations: Iterable[Explained]) -> list[Explained]:

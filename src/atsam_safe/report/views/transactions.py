@@ -11,7 +11,7 @@ from atsam_safe.report.blocks import Block, Heading, Line, Table, Tone, Verdict
 from atsam_safe.report.recovered import FOUND_KEPT, HEADLINES, NOTHING_ELSE, is_brought_back
 from atsam_safe.report.result import OK, RESTART_NEEDED
 from atsam_safe.report.transactions import live_notes
-from atsam_safe.report.views.common import numbered, problems, section, unique
+from atsam_safe.report.views.common import numbered, problems, section, unique, unseen_card
 from atsam_safe.report.views.packages import explained, rules_blocks
 from atsam_safe.words.amounts import decimal, size
 from atsam_safe.words.reference import N_
@@ -181,8 +181,9 @@ def transaction_view(result: CommandResult, language: Language) -> list[Block]:
     transaction = data.get("transaction")
     if transaction:
         blocks += _steps(transaction, language)
-    if "card" in data and result.exit_code in {OK, RESTART_NEEDED}:
-        blocks += _card(data["card"], language)
+    if result.exit_code in {OK, RESTART_NEEDED}:
+        seen = data.get("verification") or {}
+        blocks += _card(data["card"], language) if "card" in data else unseen_card(seen.get("findings", ()), language)
     proof = _proof(data, language)
     if proof:
         blocks += [Heading(phrase(N_("The way back"), language)), *proof]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from atsam_safe.report.blocks import Block, Heading, Line, Table, Verbatim, Verdict
-from atsam_safe.report.views.common import COMPONENT_STATES, NONE, numbered, os_name, unique
+from atsam_safe.report.views.common import COMPONENT_STATES, NONE, NOT_LOOKED_AT, numbered, os_name, unique, unseen_card
 from atsam_safe.report.views.packages import explained
 from atsam_safe.words.model import Explained
 from atsam_safe.words.reference import N_
@@ -102,8 +102,9 @@ def _card(result: CommandResult, language: Language) -> list[Block]:
     data = result.data
     heading = Heading(phrase(N_("CPS card"), language))
     if "card" not in data:
-        offline = unique(explain(notice, language) for notice in result.notices if notice.ref == "card.not-checkable-offline")
-        return [heading, *(Line(words.what, 1) for words in offline)] if offline else []
+        offline = [explain(notice, language) for notice in result.notices if notice.ref in NOT_LOOKED_AT]
+        unseen = unseen_card(data["findings"], language)
+        return unseen or ([heading, *(Line(words.what, 1) for words in unique(offline))] if offline else [])
     from atsam_safe.report.views.cards import ladder_table, ladder_verdict  # noqa: PLC0415 - only runs that looked at a card pay for it
 
     rungs = data["card"]["rungs"]

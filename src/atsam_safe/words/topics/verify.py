@@ -36,6 +36,13 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="component.rights-missing",
+        what=N_("{component}: files that users can no longer read or start: {count}, first {path} (rights {mode} instead of {wanted})."),
+        why=N_("The programs that read the cards run with the rights of whoever signs in: without these they fail."),
+        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        exit_code=11,
+    ),
+    Reference(
         ref="component.files-missing",
         what=N_("{component}: missing files: {count}, first {path}."),
         why=N_("Without them the component may not start."),
@@ -313,6 +320,27 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="verify.older-remains",
+        what=N_("{component}: parts of an older release are still there: {count}, first {path}."),
+        why=N_("The publisher's installers leave them behind, and two generations of a component can disturb each other."),
+        next=N_("If cards are read without trouble, nothing. Otherwise “atsam-safe install” with the right build removes them."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="verify.dependent-incomplete",
+        what=N_("{dependent} is registered as installed ({receipt}), but its program is not where it belongs."),
+        why=N_("It uses the components that read the cards, and may have been removed in part."),
+        next=N_("If you still use {dependent}, install it again from its publisher. Otherwise there is nothing to do."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="verify.configuration-since",
+        what=N_("Configuration changed since the last operation of {date}: {path}."),
+        why=N_("It says how your readers are connected. A change made on purpose, for a new reader, is fine."),
+        next=N_("If nobody changed it on purpose, compare it with the kept one: “atsam-safe snapshots show {snapshot}”."),
+        exit_code=11,
+    ),
+    Reference(
         ref="verify.configuration-lost",
         what=N_("The configuration file {path} was there before and is gone."),
         why=N_("It described how your readers are connected."),
@@ -387,6 +415,13 @@ REFERENCES: Final = (
         what=N_("The CPS card cannot be checked on a disk that is not started."),
         why=N_("The association of the card needs a reader and a running system."),
         next=N_("Once the Mac is started, insert your CPS and run “atsam-safe verify --card”."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="card.not-looked-at",
+        what=N_("The CPS card was not looked at."),
+        why=N_("Looking at it takes some seconds and needs the card in the reader, so it is only done when asked for."),
+        next=N_("Insert your CPS and run “atsam-safe verify --card”."),
         exit_code=11,
     ),
 )
