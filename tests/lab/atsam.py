@@ -234,6 +234,23 @@ def component_items(component: str, version: str) -> list[Item]:
     return _LAYOUTS[component](version)
 
 
+_APPLE_DOUBLE: Final = b"\0\x05\x16\x07\0\x02\0\0Mac OS X        " + bytes(58)
+
+
+def attribute_members(component: str, version: str) -> list[Item]:
+    """The « ._name » members of a package: macOS makes attributes of them, so that no disk has them; the bill of materials lists them.
+
+    A sixth of the genuine Cryptolib's members are such, of files and of folders.
+    """
+    if component != CRYPTOLIB:
+        return []
+    items = [item for item in component_items(component, version) if item.kind == "file"][::3]
+    folder, _, name = items[0].path.rpartition("/")
+    above, _, last = folder.rpartition("/")
+    beside = [file(f"{item.path.rpartition('/')[0]}/._{item.path.rpartition('/')[2]}", _APPLE_DOUBLE) for item in items]
+    return [*beside, file(f"{above}/._{last}", _APPLE_DOUBLE, 0o755)] if name and above else beside
+
+
 _SCRIPTS: Final = {
     GALSS: {
         "preinstall": "#!/bin/sh\n# keeps galss.ini and io_comm.ini beside, then clears the old folder\nexit 0\n",
@@ -267,7 +284,8 @@ class Sabotage:
 def atsam_component(component: str, version: str, sabotage: Sabotage | None = None, *, compression: Compression = "gzip") -> Component:
     """One component as the package builder wants it, sound or sabotaged."""
     wrong = sabotage or Sabotage()
-    items = [item for item in component_items(component, version) if item.path not in wrong.missing] + list(wrong.extra)
+    listed = [*component_items(component, version), *attribute_members(component, version)]
+    items = [item for item in listed if item.path not in wrong.missing] + list(wrong.extra)
     changed = dict(wrong.contents)
     items = [dataclasses.replace(item, data=changed.get(item.path, item.data)) for item in items]
     payload = [item for item in items if item.path not in wrong.unpacked_missing]

@@ -13,7 +13,7 @@ import plistlib
 import shutil
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.atsam import ATSAM_VERSIONS, COMPONENTS, CRYPTOLIB, GALSS, IDENTIFIERS, SRVSVCNAM, component_items
+from lab.atsam import ATSAM_VERSIONS, COMPONENTS, CRYPTOLIB, GALSS, IDENTIFIERS, SRVSVCNAM, attribute_members, component_items
 from lab.bill import bill_of_materials
 from lab.items import Item, directory, file, symlink, with_parents
 
@@ -194,9 +194,8 @@ def install_component(root: Path, component: str, version: str, *, os_version: s
     """Files, receipt and the effects of the vendor's own scripts, as a genuine installation leaves them."""
     items = component_items(component, version)
     put(root, with_parents(items))
-    add_receipt(
-        root, IDENTIFIERS[component], version, items, title={GALSS: "GALSS", CRYPTOLIB: "Cryptolib CPS"}.get(component, "SrvSVCNAM")
-    )
+    title = {GALSS: "GALSS", CRYPTOLIB: "Cryptolib CPS"}.get(component, "SrvSVCNAM")
+    add_receipt(root, IDENTIFIERS[component], version, [*items, *attribute_members(component, version)], title=title)
     run_vendor_scripts(root, component, os_version=os_version)
 
 

@@ -89,6 +89,15 @@ def parents(path: str) -> Iterator[str]:
         yield path
 
 
+def is_apple_double(path: str) -> bool:
+    """True for a member that holds another one's attributes (``._name``).
+
+    Genuine bills of materials list them with size 0 and checksum 0 (20 of the 115 of Cryptolib CPS); macOS puts their content into the
+    attributes of the file beside, so that none of them is ever a file on a Mac's disk (facts/pkg-format 5).
+    """
+    return path.rpartition("/")[2].startswith("._")
+
+
 def depth(path: str) -> int:
     """How many segments the path has."""
     return path.count("/")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atsam_safe.catalogue.patterns import canonical, fold
+from atsam_safe.catalogue.patterns import canonical, fold, is_apple_double
 from atsam_safe.guard.places import Places
 from atsam_safe.verify.witnesses import component_receipts
 
@@ -38,7 +38,8 @@ def altered(facts: Facts, components: Iterable[Component]) -> tuple[str, ...]:
 def _listed(facts: Facts, components: Iterable[Component]) -> Iterator[ReceiptEntry]:
     for component in components:
         for receipt in component_receipts(component, facts):
-            yield from (entry for entry in receipt.entries or () if entry.kind in {"file", "symlink"})
+            entries = (entry for entry in receipt.entries or () if entry.kind in {"file", "symlink"})
+            yield from (entry for entry in entries if not is_apple_double(entry.path))
 
 
 def _is_other(entry: ReceiptEntry, fact: PathFact) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
+from atsam_safe.catalogue.patterns import is_apple_double
 from atsam_safe.packages.bom import BomEntry, read_bom
 from atsam_safe.packages.checksums import Cksum, cksum
 from atsam_safe.packages.errors import damaged
@@ -28,7 +29,6 @@ _LONGEST_LINK: Final = 4096
 # A bill of materials keeps the lower half of a size.
 _SIZE_BITS: Final = 0xFFFFFFFF
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
-_APPLE_DOUBLE: Final = "._"
 
 
 class ContentSink(Protocol):
@@ -85,11 +85,6 @@ def bill_of(archive: XarArchive, folder: str, limits: Limits) -> dict[str, BomEn
         return None
     data = archive.read(f"{folder}Bom", limits.bom)
     return {entry.path: entry for entry in read_bom(data, most=limits.payload_members, text=limits.paths)}
-
-
-def is_apple_double(name: str) -> bool:
-    """True for the name of a member that holds another one's attributes."""
-    return name.startswith(_APPLE_DOUBLE)
 
 
 def keep_mode(mode: int, path: str, warnings: list[str]) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.packages.content import Content, is_apple_double, keep_mode
+from atsam_safe.catalogue.patterns import is_apple_double
+from atsam_safe.packages.content import Content, keep_mode
 from atsam_safe.packages.errors import damaged, too_large
 from atsam_safe.packages.model import PayloadEntry, PayloadSummary
 from atsam_safe.packages.paths import PathPolicy, absolute, relative_segments

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.effects import effect_possible
-from atsam_safe.catalogue.patterns import Covering, has_wildcard, is_below, matches, matches_below
+from atsam_safe.catalogue.patterns import Covering, has_wildcard, is_apple_double, is_below, matches, matches_below
 from atsam_safe.catalogue.windows_paths import key as windows_key
 from atsam_safe.verify.essential import is_program, lacking, obstacle
 from atsam_safe.verify.model import ComponentState, State, Witness
@@ -91,11 +91,14 @@ class Examination:
         )
 
     def expected_of(self, receipt: Receipt) -> tuple[ReceiptEntry, ...]:
-        """What one bill of materials says must be there: files and links, without passive and script-removed ones."""
+        """What one bill of materials says must be there: files and links, without passive and script-removed ones, and no attributes."""
         return tuple(
             entry
             for entry in receipt.entries or ()
-            if entry.kind in {"file", "symlink"} and not self.removed_by_script(entry.path) and not self.is_passive(entry.path)
+            if entry.kind in {"file", "symlink"}
+            and not is_apple_double(entry.path)
+            and not self.removed_by_script(entry.path)
+            and not self.is_passive(entry.path)
         )
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from atsam_safe.catalogue.patterns import canonical, is_below
+from atsam_safe.catalogue.patterns import canonical, is_apple_double, is_below
 from atsam_safe.plan.model import ApplyEffect, InstallPayload
 from atsam_safe.verify.examine import Examination, differs
 from atsam_safe.verify.model import Finding
@@ -68,7 +68,7 @@ def file_findings(after: Facts, catalogue: Catalogue, plan: Plan) -> list[Findin
 
 
 def _content_differs(entry: ReceiptEntry, fact: PathFact | None, examination: Examination, plan: Plan) -> bool:
-    if fact is None or examination.is_passive(entry.path) or entry.path in plan.preserved:
+    if fact is None or examination.is_passive(entry.path) or entry.path in plan.preserved or is_apple_double(entry.path):
         return False
     return differs(entry, fact)
 
