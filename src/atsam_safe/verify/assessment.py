@@ -18,7 +18,6 @@ from atsam_safe.verify.essential import minimum_text
 from atsam_safe.verify.examine import Examination
 from atsam_safe.verify.model import Assessment, ComponentState, Finding
 from atsam_safe.verify.products import by_width, is_wide, version_rank
-from atsam_safe.verify.standing import lacking_rights
 from atsam_safe.verify.witnesses import View, release_of
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def _missing_findings(examination: Examination) -> list[Finding]:
 
 def _rights_findings(examination: Examination) -> list[Finding]:
     """What users can no longer read or start: the first with its rights, and how many."""
-    lacking = lacking_rights(examination)
+    lacking = examination.lacking_rights
     if not lacking:
         return []
     finding = _paths_finding("component.rights-missing", examination.component, tuple(one.path for one in lacking))

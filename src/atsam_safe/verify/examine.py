@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atsam_safe.catalogue.effects import effect_possible
-from atsam_safe.catalogue.patterns import Covering, has_wildcard, is_apple_double, is_below, matches, matches_below
+from atsam_safe.catalogue.patterns import Covering, canonical, expand_homes, has_wildcard, is_apple_double, is_below, matches, matches_below
 from atsam_safe.catalogue.windows_paths import key as windows_key
 from atsam_safe.verify.essential import is_program, lacking, obstacle
 from atsam_safe.verify.model import ComponentState, State, Witness
@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 
 # Roles whose absence or change says nothing about a component being whole.
 PASSIVE_ROLES: Final = frozenset({"config", "log", "cache", "data", "backup", "inventory", "private", "receipt"})
+
+# Reading and starting. Who may write is not asked: the vendors' scripts open to everybody what their bills of materials do not.
+_USE: Final = 0o555
+
+
+class LackingRights(NamedTuple):
+    """A file or folder that users can no longer read or start as they could: its permission bits and those it was installed with."""
+
+    path: str
+    mode: int
+    wanted: int
 
 
 class Examination:
@@ -234,6 +245,41 @@ class Examination:
         return tuple(dict.fromkeys(found))
 
     @cached_property
+    def lacking_rights(self) -> tuple[LackingRights, ...]:
+        """What may no longer be read or started, by the bills of materials and the effects of the vendor's scripts.
+
+        More than one mode can be right (an effect of a script nobody read for this release): one that allows no more than what is there
+        is enough. Logs, caches and private files are their programs' own.
+        """
+        found: dict[str, LackingRights] = {}
+        for entry in (entry for receipt in self.receipts for entry in receipt.entries or ()):
+            fact = self.view.paths.get(entry.path)
+            if fact is None or fact.kind != entry.kind or entry.kind == "symlink" or not self._has_users(entry):
+                continue
+            possible = [entry.mode, *(mode for target, below, mode in self._mode_effects if _means(target, entry.path, below=below))]
+            if all(mode & _USE & ~fact.mode for mode in possible):
+                found[entry.path] = LackingRights(entry.path, fact.mode & 0o777, possible[-1] & 0o777)
+        return tuple(found.values())
+
+    @cached_property
+    def _mode_effects(self) -> list[tuple[str, bool, int]]:
+        """Target, « also below » and mode of every effect that a script of some release may have had on this system."""
+        facts = self.view.facts
+        return [
+            (canonical(path), effect.recursive, int(effect.mode, 8))
+            for effect in self.component.effects
+            if effect.mode is not None and effect.kind != "remove" and effect_possible(effect, facts.os.version)
+            for path in expand_homes(effect.path, facts.homes)
+        ]
+
+    def _has_users(self, entry: ReceiptEntry) -> bool:
+        rule = self.rule_for(entry.path)
+        if rule is not None:
+            return rule.role not in PASSIVE_ROLES or rule.role == "config"
+        # folders above its own are everybody's, and a bill of materials names them all
+        return entry.kind == "file" and not self.is_passive(entry.path)
+
+    @cached_property
     def disagreeing(self) -> tuple[Witness, ...]:
         """Witnesses that cannot be speaking of the decided version."""
         if self.version is None:
@@ -293,6 +339,10 @@ def differs(entry: ReceiptEntry, fact: PathFact) -> bool:
         return entry.link is not None and fact.link != entry.link
     read = entry.checksum is not None and fact.checksum is not None
     return entry.kind == "file" and (fact.size != entry.size or (read and fact.checksum != entry.checksum))
+
+
+def _means(target: str, path: str, *, below: bool) -> bool:
+    return matches_below(target, path) if below else matches(target, path)
 
 
 def _is_empty(fact: PathFact) -> bool:
