@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from atsam_safe.versions import ComponentVersion, MacosRelease, VersionError
 
 if TYPE_CHECKING:
-    from atsam_safe.catalogue.model import EffectRule
+    from atsam_safe.catalogue.model import Component, EffectRule
+
+# Numbers that every macOS gives to these names (/etc/passwd, /etc/group; "" = the group is not changed).
+_USERS: Final = {"root": 0}
+_GROUPS: Final[dict[str, int | None]] = {"wheel": 0, "staff": 20, "admin": 80, "": None}
 
 
 def effect_applies(effect: EffectRule, version: str | None, os_version: str | None) -> bool:
@@ -42,3 +46,14 @@ def effect_possible(effect: EffectRule, os_version: str | None) -> bool:
     except VersionError:
         return False
     return True
+
+
+def script_was_read(component: Component, version: str, os_version: str | None) -> bool:
+    """True when what the script of this release writes beside its files is known: what it does not write, it means not to."""
+    return any(effect.kind == "write-file" and effect_applies(effect, version, os_version) for effect in component.effects)
+
+
+def owner_numbers(owner: str) -> tuple[int, int | None] | None:
+    """User and group of ``user:group`` as every macOS numbers them; ``None`` when it is for each system to say."""
+    user, _, group = owner.partition(":")
+    return (_USERS[user], _GROUPS[group]) if user in _USERS and group in _GROUPS else None

@@ -209,6 +209,8 @@ class SystemState(msgspec.Struct, frozen=True, kw_only=True):
     gatekeeper: bool | None = None
     encrypting: bool | None = None
     trust_settings_open: bool | None = None
+    # whether who runs the program can give a file to somebody else: not without administrator rights, on a volume that is wholly his own
+    gives_owners: bool | None = None
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,6 +243,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     registry: tuple[RegistryFact, ...] = ()
     # files in folders that go with a component as a whole which neither a receipt nor the catalogue names
     unclaimed: tuple[str, ...] = ()
+    # receipts of other products that are there and whose claims are not known, and why; ``None``: nobody looked at them
+    foreign_unread: tuple[Receipt, ...] | None = None
 
     def path(self, path: str) -> PathFact | None:
         """The fact for ``path``, or ``None`` when it is absent (or was not asked about)."""

@@ -9,12 +9,12 @@ from atsam_safe.catalogue.windows_paths import is_program, name
 from atsam_safe.guard.altered import altered
 from atsam_safe.guard.case import PASS, Case, Rule, Verdict, fail, notice
 from atsam_safe.guard.space import estimate
-from atsam_safe.guard.strangers import first_of, strangers
+from atsam_safe.guard.strangers import first_of, strangers, unlisted
 from atsam_safe.verify.witnesses import component_receipts
 
 if TYPE_CHECKING:
     from atsam_safe.catalogue.model import Component
-    from atsam_safe.facts.model import ProcessFact
+    from atsam_safe.facts.model import ProcessFact, Receipt
     from atsam_safe.verify.model import DependentState
 
 _ALL: Final = frozenset({"install", "uninstall", "rollback"})
@@ -179,17 +179,34 @@ def config_not_a_file(case: Case) -> Verdict | None:
 
 
 def receipts_damaged(case: Case) -> Verdict | None:
-    """A receipt of ours that cannot be read: what it would have removed is then only known from the catalogue."""
+    """A receipt of ours that cannot be read: what it would have removed is then only known from the catalogue.
+
+    Of another product's, its files in the folders of the components are not known: they stay, or a person has to decide.
+    """
+    going = _going(case)
     ours = [receipt for component in case.catalogue.core for receipt in component_receipts(component, case.facts)]
     bad = [receipt for receipt in ours if receipt.problem is not None]
+    foreign = _foreign_unread(case)
+    lost = unlisted(case.facts, case.catalogue, going)
+    if lost:
+        named = ", ".join(receipt.identifier for receipt in foreign)
+        shown = {"receipts": named, "count": str(len(lost)), "paths": first_of(lost)}
+        listed = [{"id": receipt.identifier, "problem": receipt.problem} for receipt in (*bad, *foreign)]
+        return fail(words="receipts.damaged.whose", shown=shown, evidence={"receipts": listed, "paths": list(lost)})
     if bad:
         named = ", ".join(receipt.identifier for receipt in bad)
         return fail(receipts=named, evidence={"receipts": [{"id": receipt.identifier, "problem": receipt.problem} for receipt in bad]})
-    foreign = [receipt for receipt in case.facts.receipts if receipt.problem is not None]
     if foreign:
-        named = ", ".join(receipt.identifier for receipt in foreign)
-        return notice(words="receipts.damaged.foreign", receipts=named, evidence={"receipts": [receipt.identifier for receipt in foreign]})
+        evidence = [receipt.identifier for receipt in foreign]
+        return notice(words="receipts.damaged.foreign", receipts=first_of(evidence), evidence={"receipts": evidence})
     return PASS
+
+
+def _foreign_unread(case: Case) -> list[Receipt]:
+    """Every receipt of other products that cannot be read."""
+    core = {receipt.identifier for component in case.catalogue.core for receipt in component_receipts(component, case.facts)}
+    seen = [receipt for receipt in case.facts.receipts if receipt.problem is not None and receipt.identifier not in core]
+    return list({receipt.identifier: receipt for receipt in (*seen, *(case.facts.foreign_unread or ()))}.values())
 
 
 def receipts_orphan(case: Case) -> Verdict | None:
@@ -219,6 +236,9 @@ def foreign_files(case: Case) -> Verdict | None:
     found = strangers(case.facts, case.catalogue, _going(case))
     if not found:
         return PASS
+    if case.facts.foreign_unread:
+        evidence = {"paths": list(found)}
+        return notice(words="components.foreign-files.undecided", count=str(len(found)), paths=first_of(found), evidence=evidence)
     return notice(words="components.foreign-files.saved", count=str(len(found)), paths=first_of(found), evidence={"paths": list(found)})
 
 

@@ -221,14 +221,14 @@ def _effect_steps(phase: _Phase, component: Component, effect: EffectRule, path:
         phase.touch(path, "directory")
         phase.placed[path] = "directory"
     kind = effect.kind if effect.kind in {"remove", "write-file", "create-directory"} else "mode"
-    yield ApplyEffect(component=component.id, kind=kind, path=path, mode=effect.mode, content=effect.content)
+    yield ApplyEffect(component=component.id, kind=kind, path=path, mode=effect.mode, content=effect.content, owner=effect.owner)
 
 
 def _mode_steps(phase: _Phase, component: Component, effect: EffectRule, path: str, below: list[str]) -> Iterable[ApplyEffect]:
     """A change of modes. A recursive one goes over a whole tree only when the tree is wholly ours; else over what was just placed."""
     if effect.recursive and below and _wholly_ours(phase, component, path):
         phase.touch(path, "tree")
-        yield ApplyEffect(component=component.id, kind="mode", path=path, mode=effect.mode, recursive=True)
+        yield ApplyEffect(component=component.id, kind="mode", path=path, mode=effect.mode, recursive=True, owner=effect.owner)
         return
     targets = below if effect.recursive else [path]
     for target in sorted(targets):
@@ -242,7 +242,7 @@ def _mode_steps(phase: _Phase, component: Component, effect: EffectRule, path: s
         if kind is None or kind == "symlink":
             continue
         phase.touch(target, "directory" if kind == "directory" else "file")
-        yield ApplyEffect(component=component.id, kind="mode", path=target, mode=effect.mode)
+        yield ApplyEffect(component=component.id, kind="mode", path=target, mode=effect.mode, owner=effect.owner)
 
 
 def _wholly_ours(phase: _Phase, component: Component, path: str) -> bool:

@@ -180,7 +180,7 @@ Step = (
 
 
 class KeptPath(msgspec.Struct, frozen=True, kw_only=True):
-    """A path deliberately left alone, and why (shared, foreign, altered, configuration, log, not empty)."""
+    """A path deliberately left alone, and why (shared, foreign, undecided, altered, configuration, log, not empty)."""
 
     path: str
     reason: str

@@ -1,9 +1,9 @@
 """Whose is a path? Decides what is kept when components are removed, and says why.
 
 Only paths that belong to a component (its receipts' bills of materials, or the catalogue) are ever removed (law 5), and of these not:
-system folders, private paths (law 9), what another receipt lists, what a dependent owns or shares, what a component that stays
-uses too, what only a receipt of ours names and is not what it recorded, and what the catalogue says to keep (logs, the vendor's backups,
-preserved configuration).
+system folders, private paths (law 9), what another receipt lists (or may list, where it cannot be read), what a dependent owns or
+shares, what a component that stays uses too, what only a receipt of ours names and is not what it recorded, and what the catalogue
+says to keep (logs, the vendor's backups, preserved configuration).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from atsam_safe.catalogue.effects import effect_applies
+from atsam_safe.catalogue.effects import effect_applies, script_was_read
 from atsam_safe.catalogue.patterns import Covering, canonical, expand_homes, fold, has_wildcard, is_below, lying_below, matches, parents
 from atsam_safe.catalogue.system_folders import is_system_folder
 from atsam_safe.guard.altered import altered
+from atsam_safe.guard.strangers import undecided
 from atsam_safe.plan.folders import needs_catalogue
 from atsam_safe.plan.model import KeptPath
 from atsam_safe.verify.assessment import assess
@@ -64,7 +65,8 @@ class Ownership:
         self._others = tuple(self._claims_of_others())
         self._claims = Covering((claim.pattern, claim.below, claim) for claim in self._others)
         self._claimed = sorted({claim.pattern for claim in self._others})
-        self._foreign_paths = sorted(self._foreign)
+        self._undecided = frozenset(fold(canonical(path)) for path in undecided(facts, catalogue, self.components))
+        self._foreign_paths = sorted({*self._foreign, *self._undecided})
         self._kept_rules = {
             (component.id, rule.path) for component in self.components for rule in component.paths if self._is_kept(rule, preserve=preserve)
         }
@@ -72,7 +74,7 @@ class Ownership:
             (component, rule, pattern) for component in self.components for rule in component.paths for pattern in self.expand(rule.path)
         ]
         self._ruled = Covering((pattern, rule.scope == "tree", (component, rule)) for component, rule, pattern in self._rules)
-        self._unwritten = self._unwritten_registrations(versions or {})
+        self._unwritten = self._unwritten_registrations(versions or {}) | self._same_inventories(versions or {})
 
     @property
     def live(self) -> bool:
@@ -97,6 +99,7 @@ class Ownership:
     def _staying_owners(self) -> dict[str, str]:
         """Components and dependents that are there and stay: id → name."""
         assessment = assess(self.facts, self.catalogue)
+        self._present = {state.component: state.version for state in assessment.components if state.version is not None}
         removed = {component.id for component in self.components}
         staying = {
             state.component: state.name
@@ -151,6 +154,23 @@ class Ownership:
             if (found := self.rule_for(path)) is not None and found[1].role == "data"
         )
 
+    def _same_inventories(self, versions: Mapping[str, str]) -> frozenset[str]:
+        """Inventory files of a release that comes back as it was, whose script nobody read: they stay true, and nothing writes them anew.
+
+        Of another release they would tell the health insurance a wrong version: they go, and that is told.
+        """
+        os_version = self.facts.os.version
+        return frozenset(
+            path
+            for component in self.components
+            if component.id in versions
+            and versions[component.id] == self._present.get(component.id)
+            and not script_was_read(component, versions[component.id], os_version)
+            for rule in component.paths
+            if rule.role == "inventory" and rule.created_by_script
+            for path in self.expand(rule.path)
+        )
+
     # --- questions -------------------------------------------------------------------------------------------------------
 
     def is_private(self, path: str) -> bool:
@@ -192,6 +212,8 @@ class Ownership:
         receipt = self._foreign.get(fold(path))
         if receipt is not None:
             return KeptPath(path=path, reason="foreign", owner=receipt)
+        if fold(path) in self._undecided:
+            return KeptPath(path=path, reason="undecided")
         # What a dependent merely uses (a framework of ours) is ours to replace; what it shares as data is not.
         ours = found is not None and found[1].role in _OWN_ROLES and not found[1].shared_with
         for claim in self._claims.values(path):
@@ -222,6 +244,11 @@ class Ownership:
         if any(self._exists(pattern) for pattern in lying_below(self._claimed, folder)):
             return True
         return any(self.kept(path) is not None for path in lying_below(self._known_in_order, folder))
+
+    def others_below(self, folder: str) -> tuple[KeptPath, ...]:
+        """The files below ``folder`` that nothing of ours names and that somebody else's receipt claims, or may claim: they stay."""
+        found = (self.kept(canonical(path)) for path in self.facts.unclaimed if is_below(canonical(path), folder))
+        return tuple(kept for kept in found if kept is not None and kept.reason in {"foreign", "undecided"})
 
     def _exists(self, pattern: str) -> bool:
         return any(matches(pattern, path) for path in self.known_paths) if has_wildcard(pattern) else pattern in self.known_paths

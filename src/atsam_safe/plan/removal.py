@@ -45,6 +45,8 @@ class _Removals:
             kind = "directory"
         kept = self._ownership.kept(path)
         if kept is not None:
+            if kind == "tree":
+                self._keep_of_others(path)
             if kept.reason not in {"private", "system-folder", "system-place"} and path in self._ownership.known_paths:
                 self.kept.setdefault(path, kept)
             return
@@ -55,8 +57,14 @@ class _Removals:
         if present is None or (present.kind, kind) in {("file", "tree"), ("directory", "tree"), ("directory", "file")}:
             self.found[path] = RemovePath(path=path, kind=kind, why=why, component=component)  # type: ignore[arg-type]  # a PathKind
 
+    def _keep_of_others(self, folder: str) -> None:
+        """Say of each file of others in a folder that stays that it stays: it is looked for afterwards."""
+        for kept in self._ownership.others_below(folder):
+            self.kept.setdefault(kept.path, kept)
+
     def _split(self, folder: str, why: str, component: str | None) -> None:
         """A tree with something inside that stays: only what is known to be ours goes, folders only when empty."""
+        self._keep_of_others(folder)
         for path in sorted(self._ownership.known_paths):
             if not is_below(path, folder):
                 continue

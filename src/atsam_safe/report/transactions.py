@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from atsam_safe.catalogue.effects import script_was_read
 from atsam_safe.plan.duration import estimated_seconds
+from atsam_safe.plan.model import RemovePath, RunInstaller
 from atsam_safe.report.values import verification_value
 from atsam_safe.verify.model import Verification
 
@@ -64,6 +66,24 @@ def live_notes(plan: Plan, catalogue: Catalogue, language: Language) -> list[str
     notes = {note.id: note for component in catalogue.components for note in component.live_only}
     found = [notes[identifier] for identifier in plan.needs_live if identifier in notes]
     return [note.what_fr if language == "fr" else note.what_en for note in found]
+
+
+def inventories_gone(plan: Plan, catalogue: Catalogue) -> list[str]:
+    """Inventory files that the plan removes and nothing in it writes again, where that is not what the publisher's script means.
+
+    On a running system the publisher's own installer writes them.
+    """
+    if any(isinstance(step, RunInstaller) for step in plan.steps):
+        return []
+    versions = plan.target.versions
+    numbers = {
+        rule.path
+        for component in catalogue.core
+        if component.id in versions and not script_was_read(component, versions[component.id], None)
+        for rule in component.paths
+        if rule.role == "inventory"
+    }
+    return sorted(step.path for step in plan.steps if isinstance(step, RemovePath) and step.path in numbers)
 
 
 def plan_value(plan: Plan, catalogue: Catalogue, language: Language) -> dict[str, Any]:

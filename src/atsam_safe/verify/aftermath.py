@@ -166,11 +166,12 @@ def _is_optional(identifier: str, catalogue: Catalogue) -> bool:
 def _promised(before: Facts, plan: Plan | None) -> list[str]:
     """What was there, is another's or was to be kept, and may not be missed or changed afterwards."""
     seen = View(before).paths
+    beside = frozenset(canonical(path) for path in before.unclaimed)
     claims = frozenset(fold(claim.path) for claim in before.foreign_claims)
     kept = [entry.path for entry in plan.kept if not _rewritten_by_guests(entry, before)] if plan is not None else []
     kept += [path for path in seen if fold(path) in claims]
     accepted = _accepted(plan)
-    return [path for path in dict.fromkeys(kept) if path in seen and fold(path) not in accepted]
+    return [path for path in dict.fromkeys(kept) if (path in seen or path in beside) and fold(path) not in accepted]
 
 
 def seen_again(before: Facts, plan: Plan) -> frozenset[str]:
@@ -183,7 +184,12 @@ def kept_findings(before: Facts, after: Facts, plan: Plan | None) -> list[Findin
     old, new = View(before), View(after)
     kept = {entry.path for entry in plan.kept if not _rewritten_by_guests(entry, before)} if plan is not None else set()
     unexpected = _promised(before, plan)
-    lost = [path for path in unexpected if _differs(old.paths.get(path), new.paths.get(path))]
+    beside = frozenset(canonical(path) for path in after.unclaimed)
+    lost = [
+        path
+        for path in unexpected
+        if _differs(old.paths.get(path), new.paths.get(path)) or not (path in old.paths or path in new.paths or path in beside)
+    ]
     there = {(product.code, product.version) for product in after.products or ()}
     removed = {normal(step.code) for step in plan.steps if isinstance(step, UninstallProduct)} if plan is not None else set()
     products = [one for one in before.products or () if product_label(one) in kept and normal(one.code) not in removed]

@@ -128,12 +128,20 @@ class Examination:
         return tuple(found)
 
     def _is_shell(self, path: str) -> bool:
-        """True for a folder of which a bill of materials lists files, none of which is there: only the empty folder was left."""
+        """True for a folder of which a bill of materials lists files, none of which is there: only the folder was left.
+
+        Where no bill lists any, the catalogue's own files in it are asked for: what others keep in the folder is not the component.
+        """
         fact = self.view.paths.get(path)
         if fact is None or fact.kind != "directory":
             return False
         entries = (entry for receipt in self.receipts for entry in receipt.entries or () if entry.kind != "directory")
         below = [entry.path for entry in entries if is_below(entry.path, path)]
+        if not below:
+            rules = (rule for rule in self.component.paths if rule.scope == "file" and rule.role not in PASSIVE_ROLES)
+            below = [rule.path for rule in rules if is_below(rule.path, path) and not has_wildcard(rule.path)]
+            if all(rule.legacy for rule in self.component.paths if rule.path in below):
+                return False
         return bool(below) and not any(entry in self.view.paths for entry in below)
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from atsam_safe.catalogue.effects import owner_numbers
 from atsam_safe.catalogue.patterns import canonical, is_apple_double, is_below
 from atsam_safe.plan.model import ApplyEffect, InstallPayload
 from atsam_safe.verify.examine import Examination, differs
@@ -11,9 +12,12 @@ from atsam_safe.verify.model import Finding
 from atsam_safe.verify.witnesses import View
 
 if TYPE_CHECKING:
-    from atsam_safe.catalogue.model import Catalogue
+    from collections.abc import Iterator
+
+    from atsam_safe.catalogue.model import Catalogue, Component
     from atsam_safe.facts.model import Facts, PathFact, ReceiptEntry
     from atsam_safe.plan.model import Plan
+    from atsam_safe.verify.model import Severity
 
 _MAXIMUM_NAMED: Final = 20
 
@@ -64,7 +68,37 @@ def file_findings(after: Facts, catalogue: Catalogue, plan: Plan) -> list[Findin
                 params = {"component": component.name, "count": str(len(paths)), "path": paths[0]}
                 evidence = {"component": component.id, "paths": paths[:_MAXIMUM_NAMED]}
                 findings.append(Finding(ref=ref, severity="blocking", component=component.id, params=params, evidence=evidence))
+        findings += _owner_findings(after, view, component, plan)
     return findings
+
+
+def _owner_findings(after: Facts, view: View, component: Component, plan: Plan) -> Iterator[Finding]:
+    """Files and folders without the owner that an effect of the plan gives them. Where nobody can be given a file, that is only told."""
+    if after.system.gives_owners is None:
+        return
+    differing: dict[str, str] = {}
+    for step in plan.steps:
+        if isinstance(step, ApplyEffect) and step.component == component.id and step.owner is not None:
+            top = canonical(step.path)
+            paths = [path for path in view.paths if path == top or (step.recursive and is_below(path, top))]
+            # what is kept may have other names elsewhere: then it is left as it is, and told (workstation.shared-file-kept)
+            paths = [path for path in paths if path not in plan.preserved]
+            differing |= {path: step.owner for path in paths if _owner_differs(view.paths[path], step.owner)}
+    if differing:
+        path, owner = next(iter(differing.items()))
+        params = {"component": component.name, "count": str(len(differing)), "path": path, "owner": owner}
+        evidence = {"component": component.id, "paths": list(differing)[:_MAXIMUM_NAMED]}
+        ref = "verify.owner-differs" if after.system.gives_owners else "verify.owner-not-given"
+        severity: Severity = "blocking" if after.system.gives_owners else "notice"
+        yield Finding(ref=ref, severity=severity, component=component.id, params=params, evidence=evidence)
+
+
+def _owner_differs(fact: PathFact, owner: str) -> bool:
+    numbers = owner_numbers(owner)
+    if numbers is None or fact.kind not in {"file", "directory"}:
+        return False
+    user, group = numbers
+    return fact.uid != user or (group is not None and fact.gid != group)
 
 
 def _content_differs(entry: ReceiptEntry, fact: PathFact | None, examination: Examination, plan: Plan) -> bool:

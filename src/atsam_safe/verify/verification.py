@@ -27,6 +27,7 @@ from atsam_safe.verify.examine import Examination
 from atsam_safe.verify.files import file_findings
 from atsam_safe.verify.model import Assessment, Finding, Verification
 from atsam_safe.verify.products import component_products, product_label
+from atsam_safe.verify.remains import inventory_findings, payload_findings, without_folders_of_others
 from atsam_safe.verify.standing import incomplete_dependents, remains_findings
 from atsam_safe.verify.witnesses import View
 from atsam_safe.words.model import Problem, UsageError
@@ -47,11 +48,14 @@ def verify(before: Facts | None, after: Facts, catalogue: Catalogue, planned: Pl
     plan = planned if isinstance(planned, Plan) else None
     target = planned.target if isinstance(planned, Plan) else planned
     assessment = assess(after, catalogue)
-    placed = _without_what_stays_beside(after, catalogue, plan)
+    placed = without_folders_of_others(before, _without_what_stays_beside(after, catalogue, plan), catalogue, plan)
     findings = list(target_findings(assessment if placed is after else assess(placed, catalogue), after, catalogue, target))
     if plan is not None:
         findings += file_findings(after, catalogue, plan)
         findings += leftover_findings(after, catalogue, plan)
+        findings += payload_findings(after, catalogue, plan)
+    if before is not None and plan is not None:
+        findings += inventory_findings(before, after, catalogue, plan)
     if before is not None:
         findings += configuration_findings(before, after, catalogue, plan)
         findings += dependent_findings(before, after, catalogue, plan)
@@ -129,14 +133,16 @@ def target_findings(assessment: Assessment, after: Facts, catalogue: Catalogue, 
         evidence: dict[str, Any] = {"component": state.component, "expected": wanted, "found": state.version, "state": state.state}
         if wanted is None:
             if state.core and state.state != "absent":
-                yield Finding(ref="verify.still-there", severity="blocking", component=state.component, params=params, evidence=evidence)
+                ref = "verify.still-there" if state.version else "verify.still-there.unversioned"
+                yield Finding(ref=ref, severity="blocking", component=state.component, params=params, evidence=evidence)
             continue
         if state.state == "absent":
             yield Finding(ref="verify.component-missing", severity="blocking", component=state.component, params=params, evidence=evidence)
             continue
         component = catalogue.component(state.component)
         if state.version is None or not is_release(component, wanted, state.version, after.os.family):
-            yield Finding(ref="verify.version-differs", severity="blocking", component=state.component, params=params, evidence=evidence)
+            ref = "verify.version-differs" if state.version else "verify.version-differs.unversioned"
+            yield Finding(ref=ref, severity="blocking", component=state.component, params=params, evidence=evidence)
         if state.state != "ok":
             params |= {"count": str(len(state.missing) + len(state.changed)), "path": next(iter((*state.missing, *state.changed)), "")}
             evidence |= {"missing": list(state.missing[:20]), "changed": list(state.changed[:20])}

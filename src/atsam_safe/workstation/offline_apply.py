@@ -10,6 +10,7 @@ from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from atsam_safe.catalogue.effects import owner_numbers
 from atsam_safe.catalogue.system_folders import is_system_folder
 from atsam_safe.packages.checksums import Cksum
 from atsam_safe.plan.model import (
@@ -43,9 +44,6 @@ _FOLDER_BITS: Final = 0o1777
 _DEFAULT_FOLDER: Final = Metadata(mode=0o755, uid=0, gid=0)
 _DEFAULT_FILE_MODE: Final = 0o644
 _CHUNK: Final = 1 << 20
-# Numbers that every macOS gives to these names (/etc/passwd, /etc/group; "" = the group is not changed).
-_USERS: Final = {"root": 0}
-_GROUPS: Final[dict[str, int | None]] = {"wheel": 0, "staff": 20, "admin": 80, "": None}
 
 
 def apply_step(volume: Volume, step: Step, staging: Path, notes: list[Problem]) -> str:
@@ -226,10 +224,10 @@ def _owner_of(step: ApplyEffect) -> tuple[int | None, int | None]:
     """Numbers of ``user:group``; only names whose numbers are fixed on every macOS can be given to a volume that does not run."""
     if step.owner is None:
         return None, None
-    user, _, group = step.owner.partition(":")
-    if user not in _USERS or group not in _GROUPS:
+    numbers = owner_numbers(step.owner)
+    if numbers is None:
         raise WorkstationError(Problem(ref="workstation.unusable-owner", params={"path": step.path, "owner": step.owner}))
-    return _USERS[user], _GROUPS[group]
+    return numbers
 
 
 def _mode_of(step: ApplyEffect) -> int | None:

@@ -65,13 +65,14 @@ def observe_volume(
         configs = tuple(config for path, form in sorted(wanted.configs.items()) if (config := _read_config(lens, path, form)) is not None)
         services = read_services(lens, catalogue, homes)
         claims: tuple[ForeignClaim, ...] = ()
+        unread: tuple[Receipt, ...] | None = None
         unclaimed: tuple[str, ...] = ()
         if ownership:
             from atsam_safe.workstation.ownership import foreign_claims  # noqa: PLC0415 - needed before a change only
             from atsam_safe.workstation.unclaimed import unclaimed_files  # noqa: PLC0415 - as above
 
             unclaimed = unclaimed_files(lens, catalogue, homes, wanted.readings)
-            claims = foreign_claims(lens, catalogue, known, homes, receipts, payload)
+            claims, unread = foreign_claims(lens, catalogue, known, homes, receipts, payload)
         free, total, mounted_writable, permitted = lens.space()
         return Facts(
             adapter="offline",
@@ -83,8 +84,11 @@ def observe_volume(
             services=services,
             foreign_claims=claims,
             unclaimed=unclaimed,
+            foreign_unread=unread,
             space=Space(free=free, total=total, writable=mounted_writable),
-            system=SystemState(elevated=_elevated(paths, permitted=permitted) if ownership else None),
+            system=SystemState(elevated=_elevated(paths, permitted=permitted), gives_owners=primitives.effective_user() == 0)
+            if ownership
+            else SystemState(),
             notes=lens.notes,
         )
 

@@ -7,11 +7,11 @@ Asked before a change only; bills of materials are read for it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atsam_safe.catalogue.patterns import fold
 from atsam_safe.catalogue.system_folders import is_system_folder
-from atsam_safe.facts.model import ForeignClaim
+from atsam_safe.facts.model import ForeignClaim, Receipt
 from atsam_safe.workstation.plists import clean_text, read_dictionary, text_of
 from atsam_safe.workstation.receipts import OLD_RECEIPTS, RECEIPTS, flat_identifiers, old_prefix, read_entries
 from atsam_safe.workstation.unreadable import UnreadableError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from atsam_safe.catalogue.model import Catalogue, Component
-    from atsam_safe.facts.model import Home, Receipt
+    from atsam_safe.facts.model import Home, ReceiptEntry
     from atsam_safe.guard.overwriting import PayloadPaths
     from atsam_safe.workstation.lens import Lens
     from atsam_safe.workstation.receipts import ReceiptFilter
@@ -70,12 +70,12 @@ def foreign_claims(
     homes: Sequence[Home],
     receipts: Sequence[Receipt],
     payload: PayloadPaths | None = None,
-) -> tuple[ForeignClaim, ...]:
-    """Claims of all receipts that are not a core component's, sorted.
+) -> tuple[tuple[ForeignClaim, ...], tuple[Receipt, ...]]:
+    """Claims of all receipts that are not a core component's, sorted; and those receipts whose claims are not, or not wholly, known.
 
     The receipt of an optional component (which stays when the unit goes) counts against the unit's paths, not against its own.
     What packages are about to write (``payload``) is asked about as well, folders of the system excepted.
-    An unreadable foreign receipt is noted, never ignored in silence.
+    A receipt without a bill of materials claims nothing, which is no damage: many genuine ones are so.
     """
     unit = _candidates(lens, catalogue.core, homes, [receipt for receipt in receipts if receipt.identifier in known.core])
     everything = _candidates(lens, catalogue.components, homes, receipts)
@@ -85,36 +85,56 @@ def foreign_claims(
         for place in payload.paths:
             everything.add(place, tree=False)
     claims: dict[tuple[str, str], None] = {}
-    for identifier, bom, prefix in _foreign_bills(lens, known):
-        try:
-            entries = read_entries(lens, bom, prefix)
-        except UnreadableError as error:
-            lens.note(f"{clean_text(bom)}: {error}; its claims are unknown")
-            continue
-        ours = unit if identifier in known.flat else everything
+    unread: list[Receipt] = []
+    for found in _foreign_bills(lens, known):
+        entries, problem = ((), "not compared: too many claims") if len(claims) > MAX_CLAIMS else _listed(lens, found)
+        if problem is not None:
+            place = found.bom if found.problem is None and found.bom is not None else found.store
+            lens.note(f"{clean_text(place)}: {problem}; its claims are unknown")
+            unread.append(Receipt(identifier=clean_text(found.identifier), store=clean_text(found.store), problem=problem))
+        ours = unit if found.identifier in known.flat else everything
         for entry in entries:
             path = ours.claimed(entry.path)
             if path is not None:
-                claims[path, clean_text(identifier)] = None
-        if len(claims) > MAX_CLAIMS:
-            lens.note(f"more than {MAX_CLAIMS} foreign claims, the rest was not compared")
-            break
-    return tuple(ForeignClaim(path=path, receipt=receipt) for path, receipt in sorted(claims))
+                claims[path, clean_text(found.identifier)] = None
+    return tuple(ForeignClaim(path=path, receipt=receipt) for path, receipt in sorted(claims)), tuple(unread)
 
 
-def _foreign_bills(lens: Lens, known: ReceiptFilter) -> Iterator[tuple[str, str, str]]:
-    """Identifier, bill of materials and prefix of every receipt that is not a core component's nor Apple's, old ones last."""
+class _Bill(NamedTuple):
+    """A foreign receipt: its property list (or folder), bill of materials, and why what it lists could not be placed."""
+
+    identifier: str
+    store: str
+    bom: str | None
+    prefix: str = "/"
+    problem: str | None = None
+
+
+def _listed(lens: Lens, bill: _Bill) -> tuple[tuple[ReceiptEntry, ...], str | None]:
+    """What a foreign receipt lists, and why that is not, or not surely, all of it."""
+    if bill.bom is None:
+        return (), bill.problem
+    try:
+        return read_entries(lens, bill.bom, bill.prefix), bill.problem
+    except UnreadableError as error:
+        return (), str(error)
+
+
+def _foreign_bills(lens: Lens, known: ReceiptFilter) -> Iterator[_Bill]:
+    """Every receipt that is not a core component's nor Apple's, old ones last."""
     foreign = [name for name in flat_identifiers(lens) if name not in known.core and not name.startswith(_APPLE)]
-    if len(foreign) > MAX_FOREIGN_RECEIPTS:
-        lens.note(f"{len(foreign)} foreign receipts, only {MAX_FOREIGN_RECEIPTS} were compared")
-    for identifier in foreign[:MAX_FOREIGN_RECEIPTS]:
-        bom = f"{RECEIPTS}/{identifier}.bom"
-        if lens.entry(bom) is not None:
-            yield identifier, bom, _prefix(lens, identifier)
+    for number, identifier in enumerate(foreign):
+        store, bom = f"{RECEIPTS}/{identifier}.plist", f"{RECEIPTS}/{identifier}.bom"
+        listed = bom if lens.entry(bom) is not None else None
+        if number < MAX_FOREIGN_RECEIPTS:
+            yield _Bill(identifier, store, listed, *_prefix(lens, store))
+        elif listed is not None:
+            yield _Bill(identifier, store, None, problem="not compared: too many receipts")
     for name in lens.names(OLD_RECEIPTS):
-        bom = f"{OLD_RECEIPTS}/{name}/Contents/Archive.bom"
+        store = f"{OLD_RECEIPTS}/{name}"
+        bom = f"{store}/Contents/Archive.bom"
         if name.endswith(".pkg") and name not in known.bundle and lens.entry(bom) is not None:
-            yield name, bom, old_prefix(lens, f"{OLD_RECEIPTS}/{name}")
+            yield _Bill(name, store, bom, old_prefix(lens, store))
 
 
 def _candidates(lens: Lens, components: Sequence[Component], homes: Sequence[Home], receipts: Sequence[Receipt]) -> Candidates:
@@ -132,10 +152,10 @@ def _candidates(lens: Lens, components: Sequence[Component], homes: Sequence[Hom
     return ours
 
 
-def _prefix(lens: Lens, identifier: str) -> str:
-    """Where the receipt's package was installed; a receipt without a readable property list counts from the root."""
+def _prefix(lens: Lens, store: str) -> tuple[str, str | None]:
+    """Where the receipt's package was installed, and why that cannot be told: what it lists is then looked for from the root."""
     try:
-        values = read_dictionary(lens.read(f"{RECEIPTS}/{identifier}.plist", _MAX_RECEIPT_BYTES))
-    except UnreadableError:
-        return "/"
-    return text_of(values, "InstallPrefixPath") or "/"
+        values = read_dictionary(lens.read(store, _MAX_RECEIPT_BYTES))
+    except UnreadableError as error:
+        return "/", f"property list: {error}"
+    return text_of(values, "InstallPrefixPath") or "/", None

@@ -8,6 +8,7 @@ import pytest
 from atsam_safe.facts.codec import decode_facts, encode_facts
 from atsam_safe.volume import primitives
 from atsam_safe.words.model import UsageError
+from atsam_safe.workstation import ownership as foreign_ownership
 from atsam_safe.workstation.offline import OfflineWorkstation
 from lab import damage
 from lab.atsam import ATSAM_VERSIONS, CRYPTOLIB, GALSS, IDENTIFIERS
@@ -403,10 +404,53 @@ def test_an_optional_component_does_not_claim_against_itself(story: Path, catalo
     assert not [path for path, receipt in found if receipt.startswith("fr.sesamvitale.fsv") and path.startswith(f"/{FSV}")]
 
 
-def test_an_unreadable_foreign_bill_is_noted(mojave: Path, catalogue: Catalogue) -> None:
-    (mojave / "private/var/db/receipts/fr.exemple.teleservice.bom").write_bytes(b"BOMStore")
-    notes = observe(mojave, catalogue, ownership=True).notes
-    assert [note for note in notes if "fr.exemple.teleservice.bom" in note]
+@pytest.mark.parametrize(
+    ("damages", "problem"),
+    [
+        ({"bom": b"BOMStore"}, "bill of materials is not readable"),
+        ({"plist": b"garbage"}, "property list"),
+        ({"plist": None}, "property list"),
+        # what a receipt without a bill claims is nothing: many genuine ones have none
+        ({"bom": None}, None),
+        ({}, None),
+    ],
+)
+def test_a_foreign_receipt_whose_claims_cannot_be_told_is_named(
+    mojave: Path, catalogue: Catalogue, damages: dict[str, bytes | None], problem: str | None
+) -> None:
+    add_receipt(mojave, "org.voisin", "1", [file("Library/Application Support/Galss/plugin.dat", b"x")])
+    for suffix, content in damages.items():
+        path = mojave / f"private/var/db/receipts/org.voisin.{suffix}"
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+    facts = observe(mojave, catalogue, ownership=True)
+    named = {one.identifier: one.problem or "" for one in facts.foreign_unread or ()}
+    assert list(named) == ([] if problem is None else ["org.voisin"])
+    assert problem is None or problem in named["org.voisin"]
+    assert bool([note for note in facts.notes if f"org.voisin.{next(iter(damages), '')}" in note]) == (problem is not None)
+    assert observe(mojave, catalogue).foreign_unread is None
+
+
+@pytest.mark.parametrize("bound", ["MAX_FOREIGN_RECEIPTS", "MAX_CLAIMS"])
+def test_receipts_beyond_a_bound_are_not_called_read(
+    mojave: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    for name in ("a", "b", "c"):
+        add_receipt(mojave, f"org.voisin.{name}", "1", [file(f"Library/Application Support/Galss/{name}/plugin.dat", b"x")])
+    monkeypatch.setattr(foreign_ownership, bound, 1)
+    unread = {one.identifier for one in observe(mojave, catalogue, ownership=True).foreign_unread or ()}
+    assert "org.voisin.c" in unread
+    assert "com.prokov.medistory" not in unread
+
+
+def test_whether_files_can_be_given_to_others_is_seen_before_a_change(
+    mojave: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in (0, 4242):
+        monkeypatch.setattr(primitives, "effective_user", lambda user=user: user)
+        assert observe(mojave, catalogue, ownership=True).system.gives_owners == (user == 0)
+    assert observe(mojave, catalogue).system.gives_owners is None
 
 
 def test_old_receipts_of_others_claim_too(mojave: Path, catalogue: Catalogue) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from atsam_safe.cli.changing import Changing
 from atsam_safe.cli.disk import planned
+from atsam_safe.cli.told_after import told_after
 from atsam_safe.cli.world import existing
 from atsam_safe.guard import RunState, check
 from atsam_safe.guard.overwriting import payload_paths
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from atsam_safe.guard import Decision
     from atsam_safe.packages.opening import OpenedPackages
     from atsam_safe.plan.model import Plan
-    from atsam_safe.transaction.model import TransactionResult
 
 _OF_THE_DISK: Final = frozenset({"space.too-little", "volume.read-only"})
 
@@ -110,7 +110,8 @@ class Installation:
         if self.card_verdict is not None:
             data["card"] = self.card_verdict.data
         said_after = (*self.missed, *self._asked_of_next_start()) if result.outcome == "committed" else ()
-        notices = [*_after(decision, result), *damaged, *said_by_card, *said_after]
+        told = told_after(decision, plan, result, changing.state_place, before)
+        notices = [*told, *damaged, *said_by_card, *said_after]
         return changing.answer(result, facts=self.after, data=data, notices=notices, exit_code=self._exit_code(result.exit_code))
 
     def decide(self) -> tuple[Facts, Decision, Plan | None]:
@@ -191,18 +192,6 @@ class Installation:
         parts = [part for inspection in self.opened.inspections for part in inspection.components if part.selection != "left-out"]
         # Windows Installer: « require…»; macOS: what is used only after a logout is not done before it either, and a restart is one
         return any(part.restart_action.casefold().startswith(("require", "restart", "shutdown", "logout")) for part in parts)
-
-
-def _after(decision: Decision, result: TransactionResult) -> list[Problem]:
-    """What the guard wanted to be known, as it reads once the run has ended; after a failure nobody has to be closed any more."""
-    done = result.outcome == "committed"
-    told = [rule_problem(rule) for rule in decision.notices if done or rule.ref != "dependents.present"]
-    return [
-        msgspec.structs.replace(problem, told="dependents.present.done")
-        if problem.ref == "dependents.present" and not problem.accepted
-        else problem
-        for problem in told
-    ]
 
 
 def _card_witness(changing: Changing) -> CardWitness:

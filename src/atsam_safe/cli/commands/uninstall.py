@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from atsam_safe.cli.changing import Changing
 from atsam_safe.cli.disk import planned
+from atsam_safe.cli.told_after import told_after
 from atsam_safe.guard import RunState, check_uninstall
 from atsam_safe.guard.overwriting import PayloadPaths
 from atsam_safe.plan import plan_uninstall
@@ -72,7 +73,7 @@ def run(session: Session) -> CommandResult:
     missing = changing.consent(plan_blocks(plan, changing.catalogue, session.language))
     if missing is not None:
         return changing.without_consent(missing, data)
-    return _carry_out(changing, plan, data, notices)
+    return _carry_out(changing, decision, plan, data)
 
 
 def _takes_something(plan: Plan) -> bool:
@@ -84,9 +85,10 @@ def _takes_something(plan: Plan) -> bool:
     return any(not isinstance(step, RemovePath) or step.kind != "directory" for step in taking)
 
 
-def _carry_out(changing: Changing, plan: Plan, data: dict[str, object], notices: tuple[Problem, ...]) -> CommandResult:
+def _carry_out(changing: Changing, decision: Decision, plan: Plan, data: dict[str, object]) -> CommandResult:
     """Decide again under the lock, then run."""
     seen: list[Facts] = []
+    damaged = changing.damaged_snapshots()
     with changing.locked_state() as (state, lock):
         with changing.watch.passing_on():
             before, again, plan_again = _decide(changing)
@@ -111,4 +113,5 @@ def _carry_out(changing: Changing, plan: Plan, data: dict[str, object], notices:
                 lock=lock,
                 progress=progress,
             )
+    notices = [*told_after(decision, plan, result, changing.state_place, before), *damaged]
     return changing.answer(result, facts=seen[-1] if seen else None, data=data, notices=notices)

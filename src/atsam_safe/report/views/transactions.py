@@ -10,7 +10,7 @@ from atsam_safe.plan.duration import estimated_seconds
 from atsam_safe.report.blocks import Block, Heading, Line, Table, Tone, Verdict
 from atsam_safe.report.recovered import FOUND_KEPT, HEADLINES, NOTHING_ELSE, is_brought_back
 from atsam_safe.report.result import OK, RESTART_NEEDED
-from atsam_safe.report.transactions import live_notes
+from atsam_safe.report.transactions import inventories_gone, live_notes
 from atsam_safe.report.views.common import numbered, problems, section, unique, unseen_card
 from atsam_safe.report.views.packages import explained, rules_blocks
 from atsam_safe.words.amounts import decimal, size
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _DONE: Final = {
     "install": N_("Installed and verified."),
     "uninstall": N_("All components were removed, and nothing else was touched."),
+    "uninstall-with-others": N_("All components were removed, and with their folders files of others that lay there."),
     "rollback": N_("The workstation is back in the state of the snapshot."),
     "recover": N_("The interrupted run was dealt with."),
     "rehearse": N_("The rehearsal succeeded; the workstation itself was not touched."),
@@ -77,13 +78,21 @@ def plan_blocks(plan: Plan, catalogue: Catalogue, language: Language) -> list[Bl
         blocks.append(Line(phrase(text, language, minutes=-(-seconds // 60)), 1))
     if plan.preserved:
         blocks.append(Line(phrase(N_("Your settings stay as they are: {paths}."), language, paths=", ".join(plan.preserved)), 1))
+    undecided = [entry.path for entry in plan.kept if entry.reason == "undecided"]
     altered = [entry.path for entry in plan.kept if entry.reason == "altered"]
-    if len(plan.kept) > len(altered):
-        count = len(plan.kept) - len(altered)
+    if len(plan.kept) > len(altered) + len(undecided):
+        count = len(plan.kept) - len(altered) - len(undecided)
         blocks.append(Line(phrase(N_("Left alone because others need it (paths: {count})."), language, count=count), 1))
     if altered:
         text = N_("Left alone because it is not what the receipt recorded (files: {count}): {paths}.")
         blocks.append(Line(phrase(text, language, count=len(altered), paths=first_of(altered)), 1, "warning"))
+    if undecided:
+        text = N_("Left alone because it may belong to other software (files: {count}): {paths}.")
+        blocks.append(Line(phrase(text, language, count=len(undecided), paths=first_of(undecided)), 1, "warning"))
+    gone = inventories_gone(plan, catalogue)
+    if gone:
+        text = N_("Inventory files that go and that nothing writes again here (files: {count}): {paths}.")
+        blocks.append(Line(phrase(text, language, count=len(gone), paths=first_of(gone)), 1))
     if plan.left_out:
         text = N_("Not installed, because the package's own choices do not select them: {parts}.")
         blocks.append(Line(phrase(text, language, parts=", ".join(plan.left_out)), 1))
@@ -102,6 +111,8 @@ def _not_done_here(notes: Sequence[str], language: Language) -> list[Block]:
 def _verdict(result: CommandResult, language: Language) -> Verdict:
     if result.exit_code == 0:
         message = _DONE[result.command]
+        if result.command == "uninstall" and result.data.get("plan", {}).get("strangers"):
+            message = _DONE["uninstall-with-others"]
         if result.data.get("nothing_to_do"):
             message = NOTHING_ELSE if is_brought_back(result) else N_("There was nothing to do; nothing was touched.")
         return Verdict(phrase(message, language), "good")

@@ -289,6 +289,27 @@ REFERENCES: Final = (
         next=N_("Copy them elsewhere first if somebody needs them."),
     ),
     Reference(
+        ref="components.foreign-files.taken",
+        what=N_("Files that no package had put there went with the folders of the components (number: {count}): {paths}."),
+        why=N_("A copy of each is in the snapshot {snapshot}."),
+        next=N_(
+            "“atsam-safe rollback” brings everything back as it was before. To get only these files, give this message to the person who "
+            "maintains the workstation: in {place}, manifest.json names the copy of each (“sha256”, in the folder “objects”)."
+        ),
+    ),
+    Reference(
+        ref="components.foreign-files.undecided",
+        what=N_("The folders of the components hold files that may belong to other software (number: {count}): {paths}."),
+        why=N_("An installation receipt of other software cannot be read: nobody can tell whose these files are."),
+        next=N_("They are left where they are. Nothing to do."),
+    ),
+    Reference(
+        ref="components.foreign-files.others",
+        what=N_("Files of other software in the folders of the components were left where they are (number: {count}): {paths}."),
+        why=N_("They belong to: {owners}."),
+        next=N_("Nothing to do."),
+    ),
+    Reference(
         ref="components.altered-files",
         what=N_("A receipt calls files the components' that are not what their package brought."),
         why=N_("Nothing else says that they belong to the components: they may be somebody's own by now."),
@@ -315,8 +336,21 @@ REFERENCES: Final = (
     Reference(
         ref="receipts.damaged.foreign",
         what=N_("The installation receipt of other software cannot be read: {receipts}."),
-        why=N_("Which files belong to it is not known; nothing of it is touched."),
+        why=N_("Which files belong to it is not known: what may be its own in the folders of the components is left where it is."),
         next=N_("Nothing to do for ATSAM; tell the person who maintains the workstation."),
+    ),
+    Reference(
+        ref="receipts.damaged.whose",
+        what=N_(
+            "The installation receipt of other software cannot be read ({receipts}), and nothing tells whose files lie in folders of the "
+            "components (number: {count}): {paths}."
+        ),
+        why=N_("These folders would go as a whole, and files of the other software with them."),
+        next=N_(
+            "Have the other software installed again, which renews its receipt. If none of these files is its own, go on with "
+            "“--accept receipts.damaged”: they are kept in the snapshot."
+        ),
+        acceptable=True,
     ),
     Reference(
         ref="receipts.orphan.forgotten",

@@ -264,6 +264,13 @@ REFERENCES: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="verify.still-there.unversioned",
+        what=N_("{component} is still there although it should have been removed."),
+        why=N_("Parts of an old set disturb the new one."),
+        next=N_("Nothing to do if the run was undone. Otherwise “atsam-safe rollback” brings the state before back."),
+        exit_code=11,
+    ),
+    Reference(
         ref="verify.component-missing",
         what=N_("{component} {expected} should be installed and is not there."),
         why=N_("The components work only together."),
@@ -275,6 +282,44 @@ REFERENCES: Final = (
         what=N_("{component} should be {expected}; it is {found}."),
         why=N_("Only the planned versions are known to work together."),
         next=N_("Nothing to do if the run was undone. Otherwise “atsam-safe rollback” brings the state before back."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="verify.version-differs.unversioned",
+        what=N_("{component} should be {expected}; which version it is cannot be told."),
+        why=N_("Only the planned versions are known to work together."),
+        next=N_("Nothing to do if the run was undone. Otherwise “atsam-safe rollback” brings the state before back."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="verify.owner-differs",
+        what=N_("{component}: files that do not have the owner the publisher's installer gives them: {count}, first {path}."),
+        why=N_("Your software may no longer be able to write to them."),
+        next=N_("Nothing to do if the run was undone. Otherwise “atsam-safe rollback” brings the state before back."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="verify.owner-not-given",
+        what=N_("{component}: files that did not get the owner the publisher's installer gives them ({owner}): {count}, first {path}."),
+        why=N_("Without administrator rights, files cannot be given to somebody else: they are yours."),
+        next=N_("Nothing to do on a copy. On a disk that a Mac is to start from, install as an administrator."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="verify.inventory-lost",
+        what=N_("Inventory files were not made again (number: {count}): {paths}."),
+        why=N_(
+            "They tell the health insurance which versions are installed. The publisher's script that writes them is not known for this "
+            "release, and the old ones named another version."
+        ),
+        next=N_("Nothing to do for the card. The publisher's own installer may write them again; the old ones are in the snapshot."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="verify.left-by-payload",
+        what=N_("{component} {version} brought files that the publisher's script may remove at the end (number: {count}): {paths}."),
+        why=N_("That of another release does; the script of this one was not read."),
+        next=N_("They are left there. Nothing to do as long as the card is read."),
         exit_code=11,
     ),
     Reference(
