@@ -234,9 +234,15 @@ class MacosRelease(_Ordered, frozen=True):
             return self.family[1] <= _LAST_TEN
         return _FIRST_WHOLE <= major <= _LAST_BEFORE_JUMP or major >= _FIRST_AFTER_JUMP
 
-    def in_range(self, first: str, last: str) -> bool:
-        """True when the family lies between two families, both included. A number that is not real lies in no range."""
-        return self.is_real and MacosRelease.parse(first).family <= self.family <= MacosRelease.parse(last).family
+    def in_range(self, first: str | None, last: str) -> bool:
+        """True when the release lies between two others, both included. A number that is not real lies in no range.
+
+        An end counts as far as it is written: ``26`` is the whole family, ``26.6`` that update. Without ``first`` nothing is too old.
+        """
+        if not self.is_real or (first is not None and self < MacosRelease.parse(first)):
+            return False
+        end = MacosRelease.parse(last)
+        return self.family <= end.family if end.text == end.family_text else self.numbers[: len(end.numbers)] <= end.numbers
 
 
 # First build of each line, newest first. Server and client share builds from 26100 on, so the product type decides.

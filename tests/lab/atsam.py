@@ -34,9 +34,10 @@ IDENTIFIERS: Final = {
     DIAGAM: "fr.sesamvitale.diagAM.pkg",
     AMELIPRO: "fr.sesam-vitale.navigateur-amelipro",
 }
+# What is known of each: of the SrvSVCNAM of 4.50 only « 3.43 », which its full number may continue.
 ATSAM_VERSIONS: Final = {
     "4.41": {GALSS: "3.42.03", SRVSVCNAM: "3.40.02", CRYPTOLIB: "5.1.5"},
-    "4.50": {GALSS: "3.43.02", SRVSVCNAM: "3.43.02", CRYPTOLIB: "5.1.8"},
+    "4.50": {GALSS: "3.43.02", SRVSVCNAM: "3.43", CRYPTOLIB: "5.1.8"},
 }
 # What genuine bundles carry beside the unit; in which release the builds of the story do is not known.
 BESIDE: Final = {DIAGAM: "2.01.19", AMELIPRO: "2.02.04"}

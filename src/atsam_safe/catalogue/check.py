@@ -277,17 +277,27 @@ def _members(bundle: Bundle, place: Place, known: _Known) -> Iterator[Found]:
 def _range(bundle: Bundle, system: OsRange, place: Place, known: _Known) -> Iterator[Found]:
     file = "bundles.toml"
     for field, value in (("first", system.first), ("last", system.last)):
-        if (bundle.family, value) not in known.os:
+        if value is not None and (bundle.family, _family_of(bundle.family, value)) not in known.os:
             yield _dangling(file, (*place, field), value)
             return
     if not _runs_forwards(bundle.family, system.first, system.last):
         yield _wrong(file, (*place, "last"), system.last)
 
 
-def _runs_forwards(family: str, first: str, last: str) -> bool:
-    """A range lies on one line of releases and does not end before it begins."""
+def _family_of(family: str, version: str) -> str:
+    """The family of a macOS update (``26`` for ``26.6``): the manifests list families, a range may begin at one update."""
+    if family != "macos":
+        return version
+    try:
+        return MacosRelease.parse(version).family_text
+    except VersionError:
+        return version
+
+
+def _runs_forwards(family: str, first: str | None, last: str) -> bool:
+    """A range lies on one line of releases and does not end before it begins. Only macOS has a build for everything below a release."""
     if family == "macos":
-        return MacosRelease.parse(first).family <= MacosRelease.parse(last).family
+        return first is None or MacosRelease.parse(first).in_range(None, last)
     for line in (WINDOWS_CLIENT_FAMILIES, WINDOWS_SERVER_FAMILIES):
         if first in line and last in line:
             return line.index(first) <= line.index(last)

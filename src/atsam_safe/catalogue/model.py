@@ -234,10 +234,16 @@ class LiveOnlyNote(Statement, frozen=True, kw_only=True):
     what_fr: str
 
 
+class KnownFailure(Statement, frozen=True, kw_only=True):
+    """An OS release family (``10.14``) under which a release was seen to fail: only there may the failure be given as a reason."""
+
+    system: str
+
+
 class Release(Statement, frozen=True, kw_only=True):
     """One release of a component. ``version_is_prefix``: only the beginning is known (« 3.43 »).
 
-    ``package_sha256``: digests of genuine installers. ``architectures``: what the binaries are.
+    ``package_sha256``: digests of genuine installers. ``architectures``: what the binaries are. ``failures``: where it was seen to fail.
     """
 
     version: str
@@ -250,6 +256,7 @@ class Release(Statement, frozen=True, kw_only=True):
     product_codes: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
     minimum_os: str | None = None
+    failures: tuple[KnownFailure, ...] = ()
     witnesses: tuple[WitnessRule, ...] = ()
     note: str | None = None
 
@@ -337,9 +344,13 @@ class BundleMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class OsRange(Statement, frozen=True, kw_only=True):
-    """OS releases on which a bundle is known to be right. ``first``/``last`` are inclusive release families (``10.14``, ``15``)."""
+    """OS releases on which a bundle is known to be right. ``first``/``last`` are inclusive release families (``10.14``, ``15``).
 
-    first: str
+    For macOS either may be one update (``26.6``): what was seen under it says nothing about the updates before. Without ``first`` there
+    is no lower bound (a publisher who offers one build “below Catalina” names none).
+    """
+
+    first: str | None = None
     last: str
     architectures: tuple[str, ...] = ()
     note: str | None = None

@@ -10,9 +10,13 @@ if TYPE_CHECKING:
     from atsam_safe.catalogue.model import Bundle, Catalogue
 
 
-def bundle_text(bundle: Bundle) -> str:
-    """A bundle: ``ATSAM 4.41``, or its id when it is a set without a build number."""
-    return bundle.id if bundle.build is None else f"ATSAM {bundle.build}"
+def bundle_text(catalogue: Catalogue, bundle: Bundle) -> str:
+    """A bundle: ``ATSAM 4.41``, or what it cannot be without when it is a set without a build number; never its id."""
+    if bundle.build is not None:
+        return f"ATSAM {bundle.build}"
+    return set_text(
+        catalogue, {member.component: member.versions[0] for member in bundle.members if not member.optional and member.versions}
+    )
 
 
 def component_text(catalogue: Catalogue, identifier: str) -> str:

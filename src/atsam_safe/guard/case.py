@@ -94,7 +94,7 @@ class Case:
         """The packages as a person reads them: the build's number when they are one, else what they bring."""
         bundle = next((bundle for bundle in self.candidate.bundles if bundle.build is not None), None)
         if bundle is not None and self.candidate.unit:
-            return bundle_text(bundle)
+            return bundle_text(self.catalogue, bundle)
         return self.set_text(self.candidate.offered) or "?"
 
 

@@ -69,7 +69,7 @@ def check(
         replaced=tuple(sorted(candidate.offered)),
         unit=candidate.unit,
         recommended=None if case.recommended is None else case.recommended.id,
-        recommended_name=None if case.recommended is None else bundle_text(case.recommended),
+        recommended_name=None if case.recommended is None else bundle_text(catalogue, case.recommended),
         exit_code=decision.exit_code,
     )
 

@@ -31,7 +31,7 @@ def _params(case: Case) -> dict[str, str]:
         "offered": case.set_text(case.candidate.offered),
         "installed": case.set_text(case.assessment.installed) or "?",
         "os": case.os,
-        "recommended": "?" if recommended is None else bundle_text(recommended),
+        "recommended": "?" if recommended is None else bundle_text(case.catalogue, recommended),
     }
 
 
@@ -63,7 +63,7 @@ def unlisted(case: Case) -> Verdict | None:
         return None
     evidence: dict[str, Any] = {"resulting": candidate.resulting}
     if candidate.bundles:
-        named = ", ".join(bundle_text(bundle) for bundle in candidate.bundles)
+        named = ", ".join(bundle_text(case.catalogue, bundle) for bundle in candidate.bundles)
         return Verdict(passed=True, params={"bundle": named}, evidence={"bundles": [bundle.id for bundle in candidate.bundles]})
     common, stray = _shared_bundles(case, candidate.resulting)
     whole = [identifier for identifier in common if (bundle := case.catalogue.bundle(identifier)) is not None and bundle.complete]
@@ -175,7 +175,9 @@ def alternative_note(case: Case) -> Verdict | None:
     if not other:
         return PASS
     named = ", ".join(f"{case.component_name(component)} {case.candidate.resulting[component]}" for component in other)
-    return notice(words="bundle.alternative.used", components=named, bundle=bundle_text(bundle), evidence={"components": other})
+    return notice(
+        words="bundle.alternative.used", components=named, bundle=bundle_text(case.catalogue, bundle), evidence={"components": other}
+    )
 
 
 RULES: Final = (

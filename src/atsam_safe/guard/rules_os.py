@@ -9,7 +9,7 @@ import msgspec
 from atsam_safe.catalogue.model import Bundle, Certainty
 from atsam_safe.catalogue.names import bundle_text
 from atsam_safe.guard.case import PASS, Case, Rule, Verdict, fail, notice
-from atsam_safe.verify.bundles import bundles_with, compare_os, os_certainty, os_family_text, strength, told_number
+from atsam_safe.verify.bundles import bundles_with, compare_os, failed_on, os_certainty, os_family_text, strength, told_number
 from atsam_safe.versions import MacosRelease, VersionError
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def _position(bundles: Iterable[Bundle], case: Case) -> tuple[Position, Certaint
         if certainty is not None and (best is None or strength(certainty) > strength(best)):
             best = certainty
         for entry in bundle.systems:
-            first, last = compare_os(case.facts.os, entry.first), compare_os(case.facts.os, entry.last)
+            first = 0 if entry.first is None else compare_os(case.facts.os, entry.first)
+            last = compare_os(case.facts.os, entry.last)
             if first is None or last is None:
                 continue
             counted += 1
@@ -111,24 +112,50 @@ def _questions(case: Case) -> list[tuple[dict[str, str], tuple[Bundle, ...]]]:
 
 
 def _range_text(case: Case, bundles: Iterable[Bundle]) -> str:
-    """The OS releases the bundles are for, oldest first, as a person reads them: ``macOS 10.15 (Catalina), macOS 12 → 14 (Sonoma)``."""
+    """The OS releases the bundles are for, oldest first: ``macOS 10.15 (Catalina), macOS 12 (Monterey), 13 (Ventura) and 14 (Sonoma)``.
+
+    The few words between the numbers are put in the reader's language where the sentence is made (``words.translate``).
+    """
     family = _FAMILY_NAME[case.facts.os.family]
     releases = [release for release in case.catalogue.os_releases if release.family == case.facts.os.family]
     # Windows' releases are called by their number: « Windows 11 (Windows 11) » says nothing more
     names = {release.version: release.name for release in releases if release.name != f"{family} {release.version}"}
     texts: list[str] = []
     for first, last in _merged({(entry.first, entry.last) for bundle in bundles for entry in bundle.systems}):
-        ends = [f"{version} ({names[version]})" if version in names else version for version in (first, last)]
-        texts.append(f"{family} {ends[0]}" if first == last else f"{family} {ends[0]} → {ends[1]}")
+        known = [release.version for release in releases]
+        between = known[known.index(first) : known.index(last) + 1] if first in known and last in known else []
+        if first is None:
+            texts.append(f"{family} {_named(last, names)} and earlier")
+        elif first == last:
+            texts.append(f"{family} {_named(last, names)}")
+        elif len(between) > 1:
+            texts.append(f"{family} {', '.join(_named(version, names) for version in between[:-1])} and {_named(last, names)}")
+        else:
+            texts.append(
+                f"{family} {_named(first, names)} and later" if _family(first) == last else f"{family} {_named(first, names)} – {last}"
+            )
     return ", ".join(texts)
 
 
-def _merged(ranges: set[tuple[str, str]]) -> list[tuple[str, str]]:
+def _named(version: str, names: dict[str, str]) -> str:
+    """A release with the name of its family: ``26.6 (Tahoe)``."""
+    name = names.get(version) or names.get(_family(version))
+    return version if name is None else f"{version} ({name})"
+
+
+def _family(version: str) -> str:
+    try:
+        return MacosRelease.parse(version).family_text
+    except VersionError:
+        return version
+
+
+def _merged(ranges: set[tuple[str | None, str]]) -> list[tuple[str | None, str]]:
     """The ranges oldest first, without those that lie inside another one; as they are when they are not macOS releases."""
     try:
-        ends = {pair: (MacosRelease.parse(pair[0]).family, MacosRelease.parse(pair[1]).family) for pair in ranges}
+        ends = {pair: ((() if pair[0] is None else MacosRelease.parse(pair[0]).key), MacosRelease.parse(pair[1]).family) for pair in ranges}
     except VersionError:
-        return sorted(ranges)
+        return sorted(ranges, key=lambda pair: (pair[0] or "", pair[1]))
     kept = [
         pair
         for pair, (first, last) in ends.items()
@@ -159,7 +186,7 @@ def _os_verdict(case: Case, ref: str, answers: list[Answer], *, variant: str = "
         package=_package_text(case, offered),
         os=case.os,
         needed="; ".join(f"{name} – {systems}" for name, systems in needed.items()) if several else next(iter(needed.values())),
-        recommended="?" if recommended is None else bundle_text(recommended),
+        recommended="?" if recommended is None else bundle_text(case.catalogue, recommended),
         evidence={
             "os": case.facts.os.version,
             "bundles": [bundle.id for bundle in bundles],
@@ -176,10 +203,9 @@ def _package_text(case: Case, offered: dict[str, str]) -> str:
     return versions if not case.candidate.bundles or name == versions else f"{name} ({versions})"
 
 
-def _brings_middleware(case: Case, answers: list[Answer]) -> bool:
-    """True when what is at fault brings the library through which software reaches the card."""
-    middlewares = {rule.component for rule in case.catalogue.middlewares if rule.component is not None}
-    return any(component in middlewares or component.startswith("cryptolib") for answer in answers for component in answer.offered)
+def _failed_here(case: Case, answers: list[Answer]) -> bool:
+    """True when one of the releases at fault was seen to fail under this very system. Nothing is inferred from one system to another."""
+    return any(failed_on(case.catalogue, answer.offered, case.facts.os) for answer in answers)
 
 
 def _answers(case: Case) -> list[Answer] | None:
@@ -224,7 +250,7 @@ def too_old(case: Case) -> Verdict | None:
         return None
     below = [answer for answer in answers if answer.position == "below"]
     if below:
-        return _os_verdict(case, "os.too-old", below, variant="" if _brings_middleware(case, below) else ".component")
+        return _os_verdict(case, "os.too-old", below, variant="" if _failed_here(case, below) else ".component")
     minimum = _minimum_os(case)
     if minimum is not None:
         return fail(words="os.too-old.minimum", package=case.package_text(), os=case.os, minimum=minimum, evidence={"minimum_os": minimum})

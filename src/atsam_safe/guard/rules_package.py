@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from atsam_safe.catalogue.model import Bundle
+from atsam_safe.catalogue.model import Bundle, SignerRule
 from atsam_safe.catalogue.names import bundle_text
 from atsam_safe.catalogue.product_codes import organisation_key
 from atsam_safe.guard.candidate import is_brought, left_out_parts
@@ -16,9 +16,8 @@ from atsam_safe.packages.model import Inspection
 from atsam_safe.words.registry import find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from atsam_safe.catalogue.model import SignerRule
     from atsam_safe.packages.model import ComponentPackage
 
 _MAXIMUM_NAMED: Final = 20
@@ -85,20 +84,25 @@ def _identity(signer: SignerRule) -> str:
     return organisation_key(signer.team_id) if signer.kind == "authenticode" else signer.team_id
 
 
-def _pinned(case: Case, component: str, kind: str) -> set[str]:
-    known = case.catalogue.component(component)
-    return {_identity(signer) for signer in known.signers if signer.kind == kind} if known is not None else set()
-
-
-def _assemblers(case: Case, inspection: Inspection, component: str, kind: str) -> set[str]:
-    """Who may sign the assembled package of the listed build this package is, for one of the components the build lists.
+def _vouching(case: Case, inspection: Inspection, component: str, kind: str) -> list[SignerRule]:
+    """Who may sign one component of the package: its publishers, and who puts together the listed build that the package is.
 
     What else the package carries keeps its own publishers: the catalogue says nothing about who may assemble that.
     """
+    known = case.catalogue.component(component)
+    rules = [] if known is None else list(known.signers)
     bundle = case.catalogue.bundle(inspection.build.bundle) if inspection.build is not None else None
-    if bundle is None or all(member.component != component for member in bundle.members):
-        return set()
-    return {_identity(signer) for signer in bundle.signers if signer.kind == kind}
+    if bundle is not None and any(member.component == component for member in bundle.members):
+        rules += bundle.signers
+    return [rule for rule in rules if rule.kind == kind]
+
+
+def _signed_by(inspection: Inspection) -> tuple[str, str | None]:
+    """The kind of a package's signature, and who made it in the form that pins are compared in."""
+    team = inspection.signature.team_id
+    if inspection.signature.verdict == "authenticode":
+        return "authenticode", organisation_key(team or "")
+    return "installer", team
 
 
 def _unlisted_builds(case: Case, inspection: Inspection, part: ComponentPackage, kind: str, identity: str | None) -> list[Bundle]:
@@ -123,7 +127,7 @@ class Foreign(msgspec.Struct, frozen=True, kw_only=True):
 
     inspection: Inspection
     component: str
-    pinned: tuple[str, ...]
+    pinned: tuple[SignerRule, ...]
     builds: tuple[Bundle, ...]
 
 
@@ -134,16 +138,53 @@ def _signed(case: Case) -> list[Inspection]:
 def _foreign(case: Case) -> Iterator[Foreign]:
     """Every component that its package's signer neither publishes nor may put together."""
     for inspection in _signed(case):
-        windows = inspection.signature.verdict == "authenticode"
-        kind = "authenticode" if windows else "installer"
-        identity = organisation_key(inspection.signature.team_id or "") if windows else inspection.signature.team_id
+        kind, identity = _signed_by(inspection)
         for content in inspection.components:
             if content.component is None:
                 continue
-            pinned = sorted(_pinned(case, content.component, kind) | _assemblers(case, inspection, content.component, kind))
-            if identity not in pinned:
+            pinned = _vouching(case, inspection, content.component, kind)
+            if identity not in {_identity(signer) for signer in pinned}:
                 builds = _unlisted_builds(case, inspection, content, kind, identity)
                 yield Foreign(inspection=inspection, component=content.component, pinned=tuple(pinned), builds=tuple(builds))
+
+
+def _publishers(signers: Iterable[SignerRule]) -> str:
+    """Publishers as a person knows them, each with what a signature is held against: ``GIE SESAM-Vitale (5H8W5749XS)``."""
+    named = {_identity(signer): signer for signer in reversed(list(signers))}
+    texts = [signer.name if signer.kind == "authenticode" else f"{signer.name} ({signer.team_id})" for signer in named.values()]
+    return ", ".join(sorted(dict.fromkeys(texts))) or "?"
+
+
+def _presumed(case: Case) -> Verdict:
+    """Genuine signatures that are right only as far as somebody concluded so: passed (there is nothing surer), and never in silence."""
+    found: dict[str, None] = {}
+    package: Inspection | None = None
+    for inspection in _signed(case):
+        kind, identity = _signed_by(inspection)
+        for content in inspection.components:
+            if content.component is None or not _brings(case, content):
+                continue
+            rules = [rule for rule in _vouching(case, inspection, content.component, kind) if _identity(rule) == identity]
+            if all(rule.certainty == "inferred" for rule in rules):
+                package = package or inspection
+                found[content.component] = None
+    if package is None:
+        return PASS
+    kind, identity = _signed_by(package)
+    sure = [
+        component.name
+        for component in case.catalogue.components
+        if any(rule.kind == kind and _identity(rule) == identity and rule.certainty != "inferred" for rule in component.signers)
+    ]
+    return notice(
+        words="package.wrong-signer.presumed" if sure else "package.wrong-signer.presumed-by-name",
+        certainty="inferred",
+        package=_name(package),
+        signer=package.signature.signer or "?",
+        components=", ".join(case.component_name(component) for component in found),
+        known=", ".join(sure) or "?",
+        evidence={**_evidence([package]), "components": list(found), "known_by": sure},
+    )
 
 
 def wrong_signer(case: Case) -> Verdict | None:
@@ -153,15 +194,22 @@ def wrong_signer(case: Case) -> Verdict | None:
     """
     if not _signed(case):
         return None
-    wrong = next((found for found in _foreign(case) if not found.builds), None)
-    if wrong is None:
-        return PASS
+    wrong = [found for found in _foreign(case) if not found.builds]
+    if not wrong:
+        return _presumed(case)
+    first = wrong[0].inspection
+    mine = [found for found in wrong if found.inspection is first]
     return fail(
-        package=_name(wrong.inspection),
-        component=case.component_name(wrong.component),
-        signer=wrong.inspection.signature.signer or "?",
-        expected=", ".join(wrong.pinned) or "?",
-        evidence={**_evidence([wrong.inspection]), "component": wrong.component, "pinned": list(wrong.pinned)},
+        package=_name(first),
+        component=", ".join(dict.fromkeys(case.component_name(found.component) for found in mine)),
+        signer=first.signature.signer or "?",
+        expected=_publishers(signer for found in mine for signer in found.pinned),
+        evidence={
+            **_evidence([first]),
+            "component": mine[0].component,
+            "components": list(dict.fromkeys(found.component for found in mine)),
+            "pinned": sorted({_identity(signer) for signer in mine[0].pinned}),
+        },
     )
 
 
@@ -174,7 +222,7 @@ def unlisted_build(case: Case) -> Verdict | None:
         return PASS
     inspection = found[0].inspection
     mine = [one for one in found if one.inspection is inspection]
-    builds = list(dict.fromkeys(bundle_text(bundle) for one in mine for bundle in one.builds))
+    builds = list(dict.fromkeys(bundle_text(case.catalogue, bundle) for one in mine for bundle in one.builds))
     versions = {part.component: part.version for part in inspection.components if part.component is not None}
     recommended = case.recommended
     return fail(
@@ -185,7 +233,7 @@ def unlisted_build(case: Case) -> Verdict | None:
         components=", ".join(dict.fromkeys(case.component_name(one.component) for one in mine)),
         builds=", ".join(builds),
         os=case.os,
-        recommended="?" if recommended is None else bundle_text(recommended),
+        recommended="?" if recommended is None else bundle_text(case.catalogue, recommended),
         evidence={**_evidence([inspection]), "components": [one.component for one in mine], "builds": builds},
     )
 

@@ -66,7 +66,7 @@ def inspection_value(inspection: Inspection, catalogue: Catalogue, language: Lan
             "reasons": [problem_value(Problem(ref=reason.ref, params=reason.params), language) for reason in signature.reasons],
         },
         "build": msgspec.to_builtins(inspection.build),
-        "build_name": None if bundle is None else bundle_text(bundle),
+        "build_name": None if bundle is None else bundle_text(catalogue, bundle),
         "warnings": list(inspection.warnings),
     }
 

@@ -9,9 +9,12 @@ State of a component
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from atsam_safe.verify.bundles import best_fit, os_family_text, strength, told_number
+import msgspec
+
+from atsam_safe.catalogue.names import bundle_text
+from atsam_safe.verify.bundles import best_fit, failed_on, os_family_text, recommended_bundle, strength, told_number
 from atsam_safe.verify.configuration import config_findings
 from atsam_safe.verify.dependents import recognise_dependents
 from atsam_safe.verify.essential import minimum_text
@@ -26,6 +29,21 @@ if TYPE_CHECKING:
     from atsam_safe.verify.model import BundleFit
 
 _MAXIMUM_NAMED: Final = 20
+PUT_RIGHT_BY_A_BUILD: Final = frozenset(
+    {
+        "receipts.orphan",
+        "component.witnesses-disagree",
+        "component.changed",
+        "component.files-missing",
+        "component.no-receipt",
+        "component.version-unknown",
+        "component.service-missing",
+        "set.nothing-installed",
+        "set.unlisted",
+        "set.wrong-for-os",
+    }
+)
+"""Findings whose next step is to install the build meant for the system: each sentence names it."""
 _OBSTACLES: Final = {
     "processor": "component.wrong-processor",
     "rosetta": "component.needs-rosetta",
@@ -46,6 +64,9 @@ def assess(facts: Facts, catalogue: Catalogue) -> Assessment:
     known_good = fit is not None and fit.certainty is not None and strength(fit.certainty) > strength("inferred")
     findings = [finding for examination in examinations for finding in component_findings(examination)]
     findings += set_findings(facts, catalogue, versions, fit)
+    build = recommended_bundle(catalogue, facts.os)
+    name = None if build is None else bundle_text(catalogue, build)
+    findings = [_naming_the_build(finding, facts, name) for finding in findings]
     findings += config_findings(view, catalogue, frozenset(state.component for state in states if state.state != "absent"))
     return Assessment(
         components=states,
@@ -209,15 +230,27 @@ def set_findings(facts: Facts, catalogue: Catalogue, versions: dict[str, str], f
             params |= {"version": lie.text, "hidden": lie.hidden_first_family or "11"}
         return [Finding(ref=ref, severity="blocking", params=params, evidence={"problem": facts.os.problem} if facts.os.problem else {})]
     if fit is None:
-        return [Finding(ref="set.unlisted", severity="blocking", params=params, evidence={"versions": versions})]
-    params["bundle"] = fit.name
+        evidence: dict[str, Any] = {"versions": versions}
+        return [Finding(ref="set.unlisted", severity="blocking", params=params, evidence=evidence)]
+    params["set"] = named if fit.name == named else f"{fit.name} ({named})"
+    evidence = {"bundle": fit.bundle}
     if fit.certainty is None:
-        return [Finding(ref="set.wrong-for-os", severity="blocking", params=params, evidence={"versions": versions, "bundle": fit.bundle})]
+        told = "set.wrong-for-os.seen" if failed_on(catalogue, versions, facts.os) else None
+        return [Finding(ref="set.wrong-for-os", severity="blocking", params=params, evidence={"versions": versions, **evidence}, told=told)]
     if fit.certainty == "inferred":
-        return [Finding(ref="set.uncertain-for-os", severity="blocking", params=params, evidence={"bundle": fit.bundle})]
+        return [Finding(ref="set.uncertain-for-os", severity="blocking", params=params, evidence=evidence)]
     if fit.certainty == "field":
-        return [Finding(ref="set.field-only", severity="notice", params=params, evidence={"bundle": fit.bundle})]
+        return [Finding(ref="set.field-only", severity="notice", params=params, evidence=evidence)]
     return []
+
+
+def _naming_the_build(finding: Finding, facts: Facts, build: str | None) -> Finding:
+    """What is put right by an installation: of which build, or that none is known for this system."""
+    if finding.ref not in PUT_RIGHT_BY_A_BUILD:
+        return finding
+    params = {**finding.params, "os": os_text(facts), "recommended": build or "?"}
+    told = finding.told if build is not None else f"{finding.told or finding.ref}.no-build"
+    return msgspec.structs.replace(finding, params=params, told=told)
 
 
 def os_text(facts: Facts) -> str:

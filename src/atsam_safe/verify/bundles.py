@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from atsam_safe.catalogue.names import bundle_text
+from atsam_safe.catalogue.names import bundle_text, set_text
 from atsam_safe.verify.model import BundleFit
 from atsam_safe.versions import AtsamBuild, MacosRelease, VersionError, WindowsRelease, is_before, matches_release
 
@@ -92,6 +92,19 @@ def bundles_with(catalogue: Catalogue, component: str, version: str, family: str
             yield bundle
 
 
+def failed_on(catalogue: Catalogue, versions: Mapping[str, str], system: OperatingSystem) -> bool:
+    """True when one of these releases was seen to fail under this OS release family."""
+    family = os_family_text(system)
+    return any(
+        release.family == system.family
+        and any(failure.system == family for failure in release.failures)
+        and matches_release(release.version, version, prefix=release.version_is_prefix)
+        for identifier, version in versions.items()
+        if (component := catalogue.component(identifier)) is not None
+        for release in component.releases
+    )
+
+
 def os_in_range(system: OperatingSystem, family: str, entry: OsRange) -> bool:
     """True when the workstation's OS release lies in the range, both ends included. An unreadable release lies in none."""
     if system.version is None or system.family != family:
@@ -103,9 +116,9 @@ def os_in_range(system: OperatingSystem, family: str, entry: OsRange) -> bool:
         order = _SERVERS if line in _SERVERS else _LINES
         return (
             line is not None
-            and entry.first in order
+            and (entry.first is None or entry.first in order)
             and entry.last in order
-            and (order.index(entry.first) <= order.index(line) <= order.index(entry.last))
+            and ((0 if entry.first is None else order.index(entry.first)) <= order.index(line) <= order.index(entry.last))
         )
     except VersionError:
         return False
@@ -148,7 +161,11 @@ def best_fit(catalogue: Catalogue, versions: Mapping[str, str], system: Operatin
     if not found:
         return None
     bundle, certainty = max(found, key=lambda pair: _rank(*pair))
-    return BundleFit(bundle=bundle.id, name=bundle_text(bundle), certainty=certainty)
+    return BundleFit(
+        bundle=bundle.id,
+        name=set_text(catalogue, versions) if bundle.build is None else bundle_text(catalogue, bundle),
+        certainty=certainty,
+    )
 
 
 def recommended_bundle(catalogue: Catalogue, system: OperatingSystem) -> Bundle | None:

@@ -15,7 +15,7 @@ WitnessKind = Literal["receipt", "info-plist", "binary", "checksum", "product", 
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was noticed. ``ref`` is a reference of the words catalogue.
+    """One thing that was noticed. ``ref`` is a reference of the words catalogue; ``told`` the one whose sentences tell this very case.
 
     ``severity``: ``blocking`` means the workstation is not right (or the run must roll back), ``notice`` is shown, ``info`` is told.
     """
@@ -25,11 +25,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     component: str | None = None
     params: dict[str, str] = {}
     evidence: dict[str, Any] = {}
+    told: str | None = None
 
     @property
     def problem(self) -> Problem:
         """The same as a ``Problem``, ready for ``words.explain``."""
-        return Problem(ref=self.ref, params=self.params, evidence=self.evidence)
+        return Problem(ref=self.ref, told=self.told, params=self.params, evidence=self.evidence)
 
 
 class Witness(msgspec.Struct, frozen=True, kw_only=True):

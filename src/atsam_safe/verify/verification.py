@@ -22,7 +22,7 @@ from atsam_safe.verify.aftermath import (
     stopped_findings,
 )
 from atsam_safe.verify.assessment import assess, os_text
-from atsam_safe.verify.bundles import is_bundle, is_release, os_certainty
+from atsam_safe.verify.bundles import is_bundle, is_release, os_certainty, recommended_bundle
 from atsam_safe.verify.examine import Examination
 from atsam_safe.verify.files import file_findings
 from atsam_safe.verify.model import Assessment, Finding, Verification
@@ -94,10 +94,13 @@ def verify_against(facts: Facts, catalogue: Catalogue, bundle_id: str | None) ->
     assessment = assess(facts, catalogue)
     findings = [*assessment.findings, *_standing(facts, catalogue)]
     if bundle is not None:
-        params = {"bundle": bundle_text(bundle), "os": os_text(facts), "set": _set_text(assessment)}
+        params = {"bundle": bundle_text(catalogue, bundle), "os": os_text(facts), "set": _set_text(assessment)}
+        build = recommended_bundle(catalogue, facts.os)
+        params["recommended"] = "?" if build is None else bundle_text(catalogue, build)
         if not is_bundle(catalogue, bundle, assessment.installed):
             evidence = {"bundle": bundle.id, "installed": assessment.installed}
-            findings.append(Finding(ref="verify.other-set", severity="blocking", params=params, evidence=evidence))
+            told = None if build is not None else "verify.other-set.no-build"
+            findings.append(Finding(ref="verify.other-set", severity="blocking", params=params, evidence=evidence, told=told))
         if os_certainty(bundle, facts.os) is None:
             findings.append(Finding(ref="verify.bundle-not-for-os", severity="blocking", params=params, evidence={"bundle": bundle.id}))
     findings += _card_finding(facts, None)

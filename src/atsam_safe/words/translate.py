@@ -24,6 +24,9 @@ _OF_PLACES: Final = frozenset({"place", "part"})
 _OF_NAMES: Final = frozenset({"stage", "subject"})
 _OF_CODES: Final = _OF_FAULTS | _OF_PLACES | _OF_NAMES
 _LISTS: Final = frozenset({"readers", "cps_reader", "vitale_reader", "cps_found", "vitale_found"})
+# Which releases a set is for: numbers and names, with a few words between them.
+_SYSTEMS: Final = frozenset({"needed"})
+_BETWEEN: Final = {" and earlier": " et antérieurs", " and later": " et suivants", " and ": " et "}
 _DAYS: Final = frozenset({"first_day", "last_day", "date"})
 _DAY: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 ACCEPTED: Final = N_("You took this risk yourself (“--accept {ref}”); it is written in the record.")
@@ -118,6 +121,10 @@ def _in_french(name: str, value: str) -> str:
     """Names between French quotes, days in the French order."""
     if name in _LISTS:
         return value.replace("“", "« ").replace("”", " »")
+    if name in _SYSTEMS:
+        for english, french in _BETWEEN.items():
+            value = value.replace(english, french)
+        return value
     return _DAY.sub(r"\3/\2/\1", value) if name in _DAYS else value
 
 

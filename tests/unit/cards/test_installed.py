@@ -60,7 +60,7 @@ def test_the_ladder_knows_what_status_knows(facts: Facts, versions: dict[str, st
     [
         ("10.14.6", "5.1.5", ()),
         ("10.15.7", "5.1.8", ()),
-        ("13.6", "5.1.19", ("set-macos-12-14-cryptolib-5.2.1",)),
+        ("13.6", "5.1.19", ("Cryptolib CPS 5.2.1, GALSS 3.43.02",)),
         (None, "5.1.8", None),
         ("13.6", "5.2.1", "reads it"),
     ],

@@ -278,7 +278,8 @@ def test_version_is_fast_and_status_loads_only_what_it_needs(stage: Stage) -> No
     status = loaded("--json", *stage.on, "status")
     forbidden = ("typer", "rich", "cryptography", "asn1crypto", "plumbum", "tenacity", "platformdirs", "inspect", "tomllib.")
     assert {name for name in status if name.split(".")[0] in {item.rstrip(".") for item in forbidden} - {"tomllib"}} == set()
-    assert len({name for name in status if name.startswith("atsam_safe")}) < 80
+    # six of them are the words: that the set is known from practices alone is said, and a sentence needs them
+    assert len({name for name in status if name.startswith("atsam_safe")}) < 86
 
 
 def test_a_reader_that_goes_away_is_no_fault(stage: Stage) -> None:

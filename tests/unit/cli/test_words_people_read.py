@@ -137,8 +137,8 @@ def test_every_help_has_an_example_and_speaks_the_language_of_the_reader(stage: 
 @pytest.mark.parametrize(
     ("language", "members", "systems"),
     [
-        ("fr", "SrvSVCNAM 3.40.02 ou 3.42.02", "macOS 10.14 (confirmé), macOS 10.10 à 10.13 (vu en cabinet)"),
-        ("en", "SrvSVCNAM 3.40.02 or 3.42.02", "macOS 10.14 (confirmed), macOS 10.10 to 10.13 (seen in practices)"),
+        ("fr", "SrvSVCNAM 3.40.02 ou 3.42.02", "macOS 10.14 (vu en cabinet), macOS 10.13 et antérieurs (seulement déduit)"),
+        ("en", "SrvSVCNAM 3.40.02 or 3.42.02", "macOS 10.14 (seen in practices), macOS 10.13 and earlier (deduced only)"),
     ],
 )
 def test_the_known_sets_can_be_read_on_a_narrow_screen(stage: Stage, language: str, members: str, systems: str) -> None:

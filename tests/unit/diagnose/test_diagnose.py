@@ -48,6 +48,35 @@ def test_the_message_of_the_story_is_recognised_however_it_is_typed() -> None:
     assert ids("ERREUR GÉNÉRALE NON IDENTIFIÉE") == ids("le dmp dit : erreur generale  non identifiee…") != set()
 
 
+def test_the_message_of_the_story_points_to_the_service_and_changes_nothing() -> None:
+    """It was never the workstation's, and the answer told two causes and then blamed the workstation flatly."""
+    found = diagnose(workstation("10.14.6", RIGHT), shipped_catalogue(), "ERREUR GÉNÉRALE NON IDENTIFIÉE")
+    assert (found.origin, found.change_nothing) == ("national-service", True)
+    # what the update of the story added is a fault of its own, and told as one
+    assert diagnose(workstation("10.14.6", WRONG), shipped_catalogue(), "ERREUR GÉNÉRALE NON IDENTIFIÉE").origin == "workstation"
+
+
+# An alternative between causes of different origins, in the words the catalogue uses for it.
+ELSEWHERE = {
+    "galss-0010": "memory of the workstation, or the reader's own program",
+    "galss-800c": "another program on the port, or its declaration",
+    "galss-800d": "galss.ini, or another program that holds it",
+    "fsv-f004": "the card, how it was inserted, or the date of the reader",
+    "field-18-no-reader": "the reader and its cable, or the workstation that was not allowed to use it",
+    "field-21-vitale-absent-cps-read": "the person, the card, or the tool",
+}
+
+
+@pytest.mark.parametrize("symptom", ELSEWHERE)
+def test_a_symptom_with_causes_in_several_places_blames_none_of_them(symptom: str) -> None:
+    assert next(one for one in shipped_catalogue().symptoms if one.id == symptom).cause == "unknown"
+
+
+def test_no_symptom_names_two_causes_and_blames_one() -> None:
+    two = [one for one in shipped_catalogue().symptoms if "causes" in one.meaning_fr or "causes" in one.meaning_en]
+    assert [one.id for one in two if one.cause != "unknown"] == []
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

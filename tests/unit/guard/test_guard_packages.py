@@ -94,7 +94,7 @@ def msi(organisation: str | None, *components: str | None) -> Inspection:
     [
         (package(CRYPTOLIB, team=ANS), "pass", None),
         (package(SHARES, team=SESAM_VITALE), "pass", None),
-        (package(SHARES, team=ANS), "fail", "GALSS"),
+        (package(SHARES, team=ANS), "fail", "GALSS, SrvSVCNAM"),
         (package(CRYPTOLIB, team=SESAM_VITALE), "fail", "Cryptolib CPS"),
         (package(CRYPTOLIB, team=None), "fail", "Cryptolib CPS"),
         # the assembled build of the story has one signature for the parts of two publishers; what is no listed build is asked below
@@ -102,8 +102,8 @@ def msi(organisation: str | None, *components: str | None) -> Inspection:
         # what a genuine build carries beside the unit does not take its signer away, and gives him nothing else
         (package({**STORY, **BESIDE}, team=SESAM_VITALE), "pass", None),
         (package({**BESIDE, **STORY}, team=SESAM_VITALE, extra=[STRANGER]), "pass", None),
-        (package({**STORY, **BESIDE}, team=ANS), "fail", "GALSS"),
-        (package({**STORY, **BESIDE}, team="ZZZZZZZZZZ"), "fail", "GALSS"),
+        (package({**STORY, **BESIDE}, team=ANS), "fail", "GALSS, SrvSVCNAM, DiagAM, amelipro connect"),
+        (package({**STORY, **BESIDE}, team="ZZZZZZZZZZ"), "fail", "GALSS, SrvSVCNAM, Cryptolib CPS, DiagAM, amelipro connect"),
         (package({"cryptolib": "5.1.5", **BESIDE}, team=SESAM_VITALE), "fail", "Cryptolib CPS"),
         (package(STORY, team=SESAM_VITALE, extra=[CPS_GESTION]), "fail", "CPS Gestion (App Store)"),
         (replace(package(CRYPTOLIB, team=SESAM_VITALE), build=BuildFact(id="x", bundle="no-such-bundle")), "fail", "Cryptolib CPS"),
@@ -129,7 +129,10 @@ def test_each_component_may_be_signed_by_its_own_publisher_alone(offered: Inspec
         if component is not None:
             assert found.params["component"] == component
             assert found.params["signer"] == (offered.signature.signer or "?")
-            assert found.params["expected"] == (", ".join(found.evidence["pinned"]) or "?")
+            # whom a person would look for, and what the signature is held against
+            for pinned in found.evidence["pinned"]:
+                assert pinned in found.params["expected"] or offered.signature.verdict == "authenticode"
+            assert (found.params["expected"] == "?") == (found.evidence["pinned"] == [])
             assert [one["path"] for one in found.evidence["packages"]] == [offered.path]
 
 
@@ -191,10 +194,34 @@ def test_an_unlisted_build_beside_a_wrong_signer_hides_nothing() -> None:
 
 def test_who_may_sign_a_component_is_named() -> None:
     found = asked("package.wrong-signer", package(CRYPTOLIB, team=SESAM_VITALE))
-    assert found.params["expected"] == ANS
+    assert found.params["expected"] == f"AGENCE DU NUMERIQUE EN SANTE ({ANS})"
+    by_nobody = asked("package.wrong-signer", package(STORY, team="ZZZZZZZZZZ"))
+    assert by_nobody.params["expected"] == f"AGENCE DU NUMERIQUE EN SANTE ({ANS}), GIE SESAM-Vitale ({SESAM_VITALE})"
+    windows = asked("package.wrong-signer", msi("Somebody else", "galss"))
+    assert windows.params["expected"] == "GIE SESAM-Vitale"
     assert (found.evidence["component"], found.evidence["pinned"]) == ("cryptolib", [ANS])
     nobody = asked("package.wrong-signer", msi("Somebody else", "no-such-component"))
     assert nobody.params["expected"] == "?"
+
+
+@pytest.mark.parametrize(
+    ("offered", "words", "components", "known"),
+    [
+        # each vouched for by a genuine package of its publisher
+        (package({"galss": "3.43.02"}, team=SESAM_VITALE), None, None, None),
+        (package(CRYPTOLIB, team=ANS), None, None, None),
+        # no genuine SrvSVCNAM, and no assembled package, was ever at hand
+        (package({"srvsvcnam": "3.40.02"}, team=SESAM_VITALE), "presumed", "SrvSVCNAM", "GALSS, amelipro connect"),
+        (package(STORY, team=SESAM_VITALE), "presumed", "SrvSVCNAM, Cryptolib CPS", "GALSS, amelipro connect"),
+        (msi("GIE SESAM-Vitale", "galss"), "presumed-by-name", "GALSS", "?"),
+    ],
+)
+def test_a_presumed_publisher_is_never_silent(offered: Inspection, words: str | None, components: str | None, known: str | None) -> None:
+    found = asked("package.wrong-signer", offered)
+    assert (found.outcome, found.notice) == ("pass", words is not None)
+    if words is not None:
+        assert (found.words, found.certainty) == (f"package.wrong-signer.{words}", "inferred")
+        assert (found.params["components"], found.params["known"]) == (components, known)
 
 
 DAMAGED = package({}, verdict="refused", team=None, path="/packages/damaged.pkg")

@@ -23,7 +23,7 @@ def test_the_story_in_plain_french() -> None:
     told = explain_rule(decision.reasons[0], "fr")
     assert told.ref == "os.too-old"
     assert "ATSAM 4.50" in told.what
-    assert "réservé à macOS 10.15 (Catalina)" in told.what
+    assert "seulement pour macOS 10.15 (Catalina)" in told.what
     assert "macOS 10.14.6 (Mojave)" in told.what
     assert "ne pourrait plus être associée (erreur 777" in told.why
     assert "Ne l’installez pas" in told.next

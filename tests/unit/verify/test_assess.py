@@ -11,6 +11,9 @@ from atsam_safe.catalogue.load import load_catalogue
 from atsam_safe.catalogue.model import Anchor, Trust
 from atsam_safe.facts.model import PathFact, Receipt
 from atsam_safe.verify import assess
+from atsam_safe.verify.assessment import PUT_RIGHT_BY_A_BUILD
+from atsam_safe.words import explain
+from atsam_safe.words.registry import all_references
 from atsam_safe.workstation.offline import OfflineWorkstation
 from lab import damage
 from lab.atsam import ATSAM_VERSIONS
@@ -53,7 +56,7 @@ def test_the_story_before_the_accident(tmp_path: Path, catalogue: Catalogue) -> 
     assert {component: state(seen, component) for component in ATSAM_VERSIONS["4.41"]} == {
         component: (version, "ok") for component, version in ATSAM_VERSIONS["4.41"].items()
     }
-    assert (seen.bundle, seen.fit, seen.certainty) == ("atsam-macos-4.41", True, "confirmed")
+    assert (seen.bundle, seen.fit, seen.certainty) == ("atsam-macos-4.41", True, "field")
     assert {"medistory", "dmp-connect-js2"} <= {dependent.dependent for dependent in seen.dependents}
     assert refs(seen) == set()
     galss = seen.component("galss")
@@ -174,3 +177,52 @@ def test_neighbours_are_not_components(catalogue: Catalogue) -> None:
     folder = PathFact(path="/Library/Frameworks/galssosx.framework.old", kind="directory", mode=0o755, uid=0, gid=0)
     seen = assess(replace(facts, receipts=(stranger,), paths=(folder,)), catalogue)
     assert {component.state for component in seen.components} == {"absent"}
+
+
+KNOWN = {"galss": "3.42.03", "srvsvcnam": "3.40.02", "cryptolib": "5.1.5"}
+LATER = {"galss": "3.43.02", "srvsvcnam": "3.43", "cryptolib": "5.1.8"}
+MIXED = {**KNOWN, "cryptolib": "5.1.8"}
+
+
+@pytest.mark.parametrize(
+    ("release", "installed", "ref", "said", "why"),
+    [
+        ("10.15.7", KNOWN, "set.wrong-for-os", "la bonne version, ATSAM 4.50,", "autre système"),
+        ("10.14.6", LATER, "set.wrong-for-os", "la bonne version, ATSAM 4.41,", "erreur 777"),
+        ("10.13.6", LATER, "set.wrong-for-os", "Aucune version d’ATSAM n’est connue pour convenir à macOS 10.13.6", "autre système"),
+        ("12.7.6", LATER, "set.wrong-for-os", "Aucune version d’ATSAM n’est connue pour convenir à macOS 12.7.6", "autre système"),
+        ("10.14.6", MIXED, "set.unlisted", "la bonne version, ATSAM 4.41,", "mélange"),
+        ("15.6", MIXED, "set.unlisted", "Aucune version d’ATSAM n’est connue pour convenir à macOS 15.6", "mélange"),
+        ("10.14.6", {}, "set.nothing-installed", "la version prévue pour macOS 10.14.6, ATSAM 4.41 ;", "carte CPS"),
+        ("15.6", {}, "set.nothing-installed", "Aucune version d’ATSAM n’est connue pour convenir à macOS 15.6", "carte CPS"),
+    ],
+)
+def test_the_build_to_install_is_named_or_said_to_be_unknown(
+    release: str, installed: dict[str, str], ref: str, said: str, why: str
+) -> None:
+    found = next(one for one in assess(workstation(release, installed), shipped_catalogue()).findings if one.ref == ref)
+    told = explain(found.problem, "fr")
+    assert said in told.next
+    assert why in told.why
+    assert ("777" in told.why) == (why == "erreur 777")
+
+
+def test_each_finding_that_names_a_build_is_given_one() -> None:
+    naming = {
+        ref
+        for ref, words in all_references().items()
+        if "{recommended}" in words.next and ref.startswith(("set.", "component.", "receipts."))
+    }
+    assert naming == {*PUT_RIGHT_BY_A_BUILD, "set.wrong-for-os.seen"}
+    assert {f"{ref}.no-build" for ref in naming} <= set(all_references())
+
+
+@pytest.mark.parametrize("release", ["14.7.4", "26.6"])
+def test_a_set_without_a_build_number_is_called_by_its_components_never_by_its_id(release: str) -> None:
+    installed = {"galss": "3.43.02", "cryptolib": "5.2.1" if release == "14.7.4" else "5.2.6"}
+    seen = assess(workstation(release, installed, hardware="arm64"), shipped_catalogue())
+    assert seen.bundle is not None
+    assert seen.bundle_name == f"Cryptolib CPS {installed['cryptolib']}, GALSS 3.43.02"
+    for finding in seen.findings:
+        told = explain(finding.problem, "fr")
+        assert seen.bundle not in f"{told.what} {told.why} {told.next}"

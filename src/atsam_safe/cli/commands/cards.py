@@ -83,7 +83,7 @@ def _unread(facts: Facts, catalogue: Catalogue, versions: dict[str, str | None])
                 version=version,
                 minimum=generation.minimum,
                 system=os_text(facts),
-                builds=None if sets is None else tuple(bundle_text(bundle) for bundle in sets),
+                builds=None if sets is None else tuple(bundle_text(catalogue, bundle) for bundle in sets),
             )
         )
     return tuple(found)

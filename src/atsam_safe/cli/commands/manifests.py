@@ -46,7 +46,7 @@ def run(session: Session, *, action: str, entry: str = "", folder: str | None = 
 def _bundle(catalogue: Catalogue, bundle: Bundle) -> dict[str, Any]:
     """One set, with the names by which people know it and its components."""
     value: dict[str, Any] = msgspec.to_builtins(bundle)
-    value["name"] = bundle_text(bundle)
+    value["name"] = bundle_text(catalogue, bundle)
     for member in value["members"]:
         member["name"] = component_text(catalogue, member["component"])
     return value

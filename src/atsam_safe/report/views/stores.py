@@ -156,5 +156,10 @@ def _member(member: dict[str, Any], language: Language) -> str:
 
 def _system(family: str, entry: dict[str, Any], language: Language) -> str:
     first, last = entry["first"], entry["last"]
-    span = first if first == last else phrase(N_("{first} to {last}"), language, first=first, last=last)
+    if first is None:
+        span = phrase(N_("{last} and earlier"), language, last=last)
+    elif first != last and first.startswith(f"{last}."):
+        span = phrase(N_("{first} and later"), language, first=first)
+    else:
+        span = first if first == last else phrase(N_("{first} to {last}"), language, first=first, last=last)
     return f"{FAMILIES.get(family, family)} {span} ({phrase(CERTAINTIES[entry['certainty']], language)})"

@@ -34,7 +34,7 @@ ORIGINS: Final = {
     "national-service": N_("The fault lies with the national service, not with your workstation."),
     "user": N_("It depends on what was done at the keyboard."),
     "none": N_("It is normal, or harmless."),
-    "unknown": N_("Where the fault lies is not known."),
+    "unknown": N_("This sign alone does not say where the fault lies."),
 }
 PLACES: Final = {
     "reader": N_("the card reader"),

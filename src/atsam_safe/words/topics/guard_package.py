@@ -44,9 +44,29 @@ REFERENCES: Final = (
     ),
     Reference(
         ref="package.wrong-signer",
-        what=N_("“{package}” contains {component} but is signed by {signer}, who is not its publisher (expected: {expected})."),
-        why=N_("A genuine signature of somebody else proves nothing about this component."),
+        what=N_("“{package}” is signed by {signer}, who does not publish this: {component} (expected: {expected})."),
+        why=N_("A genuine signature of somebody else proves nothing about it."),
         next=N_("Download the package from the official site of its publisher."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.wrong-signer.presumed",
+        what=N_("“{package}” is signed by {signer}. That this is the right publisher is presumed for: {components}."),
+        why=N_(
+            "The signature itself was checked and is genuine. But no genuine package of this kind was ever at hand: the publisher is "
+            "deduced from what he is known to sign ({known})."
+        ),
+        next=N_("Nothing to do if the package comes from the official site. If it came any other way, download it there."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.wrong-signer.presumed-by-name",
+        what=N_("“{package}” is signed by {signer}. That this is the right publisher is presumed for: {components}."),
+        why=N_(
+            "The signature itself was checked and is genuine. But no genuine package of this kind was ever at hand: the publisher is "
+            "deduced from his name alone."
+        ),
+        next=N_("Nothing to do if the package comes from the official site. If it came any other way, download it there."),
         exit_code=12,
     ),
     Reference(

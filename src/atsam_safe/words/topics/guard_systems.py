@@ -119,8 +119,8 @@ _SYSTEMS: Final = (
     ),
     Reference(
         ref="os.unlisted.field",
-        what=N_("{package} was seen working on {os} in practices; the publisher has not said so."),
-        why=N_("This is known from the field, not from an official document."),
+        what=N_("That {package} suits {os} is known from practices; no official document says so."),
+        why=N_("What worked elsewhere under this system nearly always works here too, but nobody answers for it."),
         next=N_("Nothing to do. If the card does not work afterwards, “atsam-safe rollback” brings the present state back."),
     ),
 )

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from atsam_safe.words.reference import N_, Reference
 
-REFERENCES: Final = (
+# The build is named; where none is known for the system that is said instead, never « the right one ».
+_REINSTALL: Final = N_("Install the right build, {recommended}, with “atsam-safe install”; the present state is kept for going back.")
+_NO_BUILD: Final = ".no-build"
+
+_SEEN: Final = (
     Reference(
         ref="receipts.damaged",
         what=N_("The installation receipt of a component cannot be read: {receipts}."),
@@ -18,21 +24,21 @@ REFERENCES: Final = (
         ref="receipts.orphan",
         what=N_("The system believes that {receipt} is installed, but its files are gone."),
         why=N_("The publisher's installer may refuse to repair because of this receipt. It does not count as installed."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
         ref="component.witnesses-disagree",
         what=N_("{component} should be {version}, but {source} says {other}."),
         why=N_("Several places must agree on the version. Where they do not, an installation was interrupted or two versions were mixed."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
         ref="component.changed",
         what=N_("{component}: files that are not those of its release: {count}, first {path}."),
         why=N_("A changed file can stop the card from working, and nobody knows who changed it."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
@@ -46,7 +52,7 @@ REFERENCES: Final = (
         ref="component.files-missing",
         what=N_("{component}: missing files: {count}, first {path}."),
         why=N_("Without them the component may not start."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
@@ -83,14 +89,14 @@ REFERENCES: Final = (
         ref="component.no-receipt",
         what=N_("{component} is there ({path}), but the system does not remember its installation."),
         why=N_("It was copied by hand or half removed: its version cannot be relied upon."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
         ref="component.version-unknown",
         what=N_("The version of {component} cannot be found out."),
         why=N_("Without it nobody can say whether it suits this system."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
@@ -121,7 +127,7 @@ REFERENCES: Final = (
         ref="component.service-missing",
         what=N_("{component}: the file that starts its service {service} is missing ({path})."),
         why=N_("The service no longer starts at login."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
@@ -145,34 +151,43 @@ REFERENCES: Final = (
         ref="set.nothing-installed",
         what=N_("None of the components of ATSAM is installed."),
         why=N_("The software of the practice cannot reach the CPS card through them."),
-        next=N_("Install the build meant for {os}; “atsam-safe check” says whether a package is the right one."),
+        next=N_("Install the build meant for {os}, {recommended}; “atsam-safe check” says whether a package is that one."),
         exit_code=11,
     ),
     Reference(
         ref="set.unlisted",
         what=N_("The installed components are not a known set: {set}."),
         why=N_("Nobody has reported these versions working together; mixtures are a known cause of cards that stop working."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
         ref="set.wrong-for-os",
-        what=N_("The installed set {bundle} ({set}) is not made for {os}."),
-        why=N_("On a system it is not made for, the card may no longer be associated (error 777) even though everything looks installed."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        what=N_("The installed set is not made for {os}: {set}."),
+        why=N_(
+            "Components made for another system may not start here even though everything looks installed, and the card be out of reach."
+        ),
+        next=_REINSTALL,
+        exit_code=11,
+    ),
+    Reference(
+        ref="set.wrong-for-os.seen",
+        what=N_("The installed set is not made for {os}: {set}."),
+        why=N_("This was seen in a practice: the card could no longer be associated (error 777) even though everything looked installed."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
         ref="set.uncertain-for-os",
-        what=N_("It is only presumed that {bundle} ({set}) works on {os}."),
+        what=N_("It is only presumed that {set} works on {os}."),
         why=N_("Nobody has reported it."),
         next=N_("If the card works, change nothing. If not, ask the person who maintains the workstation."),
         exit_code=11,
     ),
     Reference(
         ref="set.field-only",
-        what=N_("{bundle} ({set}) was seen working on {os} in practices; the publisher has not said so."),
-        why=N_("This is known from the field, not from an official document."),
+        what=N_("That {set} suits {os} is known from practices; no official document says so."),
+        why=N_("What worked elsewhere under this system nearly always works here too, but nobody answers for it."),
         next=N_("Nothing to do."),
         exit_code=11,
     ),
@@ -445,7 +460,7 @@ REFERENCES: Final = (
         ref="verify.other-set",
         what=N_("The workstation has {set}; that is not {bundle}."),
         why=N_("Only a whole known set is known to work."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
@@ -469,4 +484,30 @@ REFERENCES: Final = (
         next=N_("Insert your CPS and run “atsam-safe verify --card”."),
         exit_code=11,
     ),
+)
+
+
+def _without_build(reference: Reference) -> Reference:
+    """The same finding on a system for which no build is known; what is there is judged by whether the card works."""
+    if reference.ref.startswith(("component.", "receipts.")):
+        following = N_(
+            "No build of ATSAM is known to suit {os}. Install again the package these components came from, or ask the support of your "
+            "medical software which one to install."
+        )
+    elif reference.ref == "set.nothing-installed":
+        following = N_(
+            "No build of ATSAM is known to suit {os}. Ask the support of your medical software which one to install; “atsam-safe check” "
+            "says what is known of it."
+        )
+    else:
+        following = N_(
+            "No build of ATSAM is known to suit {os}. If the card works, change nothing. If not, ask the support of your medical software "
+            "which one to install."
+        )
+    return msgspec.structs.replace(reference, ref=f"{reference.ref}{_NO_BUILD}", next=following)
+
+
+REFERENCES: Final = (
+    *_SEEN,
+    *(_without_build(reference) for reference in _SEEN if "{recommended}" in reference.next),
 )
