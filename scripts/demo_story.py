@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "src")]
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tests"), str(PROJECT / "src")]
 
 import msgspec  # noqa: E402 - found by the lines above
 from plumbum import local  # noqa: E402
+from scripts.stand_in_installer import BSDTAR  # noqa: E402
 
-from lab.atsam import ATSAM_VERSIONS, CRYPTOLIB, GALSS, Sabotage, build_atsam, component_items  # noqa: E402
+from lab.atsam import CRYPTOLIB, GALSS, Sabotage, build_atsam, component_items  # noqa: E402
 from lab.authority import Authority  # noqa: E402
 from lab.catalogue import write_test_manifests  # noqa: E402
 from lab.damage import changed_file, missing_file, mixed_versions  # noqa: E402
-from lab.workstation import install_component, lay_out_mojave  # noqa: E402
+from lab.raw_installer import raw_install  # noqa: E402
+from lab.workstation import lay_out_mojave  # noqa: E402
 
 KILL_AFTER_STEPS: Final = 5
 KILL_TRIES: Final = 12
@@ -137,6 +139,22 @@ def prepare(folder: Path) -> None:
     shutil.copytree(folder / "poste", folder / "copie", symlinks=True)
 
 
+def install_unguarded(folder: Path) -> str:
+    """Put ATSAM 4.50 on the copy of the workstation as the system's installer would; what was run, line by line."""
+    package = "ATSAM-4.50.pkg"
+    if not Path(BSDTAR).exists():
+        raw_install(folder / "copie", folder / package, vendor_scripts=False)
+        return (
+            f"  « bsdtar » manque ici (paquet libarchive-tools) : {package} est ouvert par le lecteur du programme, et posé sans contrôle."
+        )
+    script = os.path.relpath(PROJECT / "scripts/stand_in_installer.py", folder)
+    command = [os.path.relpath(sys.executable, folder), script, package, "copie"]
+    code, out, err = execute([sys.executable, *command[1:]], folder, {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"})
+    if code != 0:
+        raise DemoFailedError(f"the stand-in of the system's installer ended {code}\n{out}{err}")
+    return "\n".join([f"$ {' '.join(command)}", *(f"  {line}" for line in out.rstrip("\n").split("\n"))])
+
+
 def _contradicting_version() -> Sabotage:
     """GALSS that claims 3.42.03 and carries the files of 3.43.02: sound and signed, but its content contradicts its version."""
     other = {item.path: item.data for item in component_items(GALSS, "3.43.02") if item.kind == "file" and item.path.endswith("Info.plist")}
@@ -160,9 +178,9 @@ def play(story: Story) -> None:
     story.remark(f"empreinte du volume inchangée : {before[:16]}…")
 
     story.chapter("4. Ce que l’installateur brut aurait fait (sur une copie du poste)")
-    for component, version in ATSAM_VERSIONS["4.50"].items():
-        install_component(story.folder / "copie", component, version)
-    story.remark("installateur brut lancé sur « copie » : il n’a rien demandé et rien dit")
+    story.remark("L’installateur d’Apple n’existe que sur macOS. À sa place, des outils ordinaires font du paquet ce qu’il en fait :")
+    story.remark("ils le posent par-dessus ce qui est là, sans rien vérifier, sans rien demander et sans rien garder.")
+    print("\n" + install_unguarded(story.folder))
     story.show(*MANIFESTS, "--root", "copie", "status", code=11, contains=("PAS en ordre",))
 
     story.chapter("5. Un lot abîmé : un fichier manque, un autre est changé, des fichiers d’une autre version")

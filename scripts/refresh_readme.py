@@ -19,11 +19,9 @@ PROJECT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests"), str(PROJECT / "src")]
 
 from plumbum import local  # noqa: E402 - after the path was set, like all that follows
-from scripts.demo_story import MANIFESTS, prepare  # noqa: E402
+from scripts.demo_story import MANIFESTS, install_unguarded, prepare  # noqa: E402
 
 from atsam_safe.processes import exact_environment  # noqa: E402
-from lab.atsam import ATSAM_VERSIONS  # noqa: E402
-from lab.workstation import install_component  # noqa: E402
 
 FILES: Final = ("README.md", "README.fr.md")
 BLOCK: Final = re.compile(r"(<!-- output: ([a-z-]+) -->\n)(.*?)(<!-- /output -->)", re.DOTALL)
@@ -68,8 +66,7 @@ def main() -> int:
     try:
         stage = folder / "demo"
         prepare(stage)
-        for component, version in ATSAM_VERSIONS["4.50"].items():
-            install_component(stage / "copie", component, version)
+        install_unguarded(stage)
         for name in FILES:
             path = PROJECT / name
             before = path.read_text(encoding="utf-8")

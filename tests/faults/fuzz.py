@@ -19,6 +19,7 @@ from atsam_safe.packages.inspection import inspect_file
 from atsam_safe.packages.limits import DEFAULT_LIMITS
 from atsam_safe.packages.payload import CpioReader, decompress
 from atsam_safe.packages.reading import PinnedFile
+from atsam_safe.packages.streams import Allowance
 from atsam_safe.packages.strictxml import parse_xml
 from atsam_safe.snapshot.manifest import parse as parse_manifest
 from atsam_safe.transaction.journal import DamagedLineError, encode
@@ -65,7 +66,7 @@ def read_package(data: bytes) -> None:
 
 def read_payload(data: bytes) -> None:
     """Decompression and every member of the archive."""
-    _, source = decompress(iter([data]), place="p", limit=LIMIT, limits=DEFAULT_LIMITS)
+    _, source = decompress(iter([data]), place="p", allowance=Allowance(LIMIT), limits=DEFAULT_LIMITS)
     for _ in CpioReader(source, most=1000):
         pass
 

@@ -380,6 +380,8 @@ KINDS: Final[dict[str, Kind]] = {
     "disk image of random bytes": Kind(group="containers", build=constant(b"koly" * 400), suffix=".dmg"),
     ".zip bomb": Kind(group="containers", build=zipped(("a.pkg", bytes(24 << 20))), suffix=".zip"),
     "bomb in a bomb": Kind(group="F8", build=stored_as(gzip.compress(gzip.compress(bytes(256 << 20), mtime=0), mtime=0))),
+    # sound in every way, listed and signed: only its size is none that a publisher would have
+    "signed file of zeros": Kind(group="F8", build=holding(file(f"{TOP}/zeros", bytes(128 << 20)))),
     "installer with a table that lies": Kind(group="F8", build=constant(COMPOUND_FILE[:512] + b"\xff" * 8192), suffix=".msi", codes=EITHER),
     "hard link to a place outside": Kind(
         group="F8", build=payload_of(lambda packed: packed.replace(b"./Library/Preferences/galss.ini", b"./../../../../etc/master.passwd"))

@@ -9,6 +9,7 @@ Imported only when a signature is checked: loading ``cryptography`` costs more t
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import warnings
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,8 @@ from atsam_safe.packages.errors import PackageError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from atsam_safe.catalogue.model import Anchor
 
@@ -55,18 +58,23 @@ class TrustError(PackageError):
 
 
 class Purpose(msgspec.Struct, frozen=True, kw_only=True):
-    """What a leaf must be allowed to do, and the private marks Apple puts on leaf and issuer."""
+    """What a leaf must be allowed to do, and the private marks Apple puts on leaf and issuer.
+
+    ``sealed``: what the leaf signs has the chain's certificates in it, so that damage to them breaks that signature. A chain that does
+    not end at the pinned authority it names is then somebody else's under the same name, and not damaged.
+    """
 
     extended_usage: str | None = None
     leaf_mark: str | None = None
     issuer_mark: str | None = None
+    sealed: bool = False
 
 
 INSTALLER: Final = Purpose(
     extended_usage=DEVELOPER_ID_INSTALLER_PURPOSE, leaf_mark=DEVELOPER_ID_INSTALLER_MARK, issuer_mark=DEVELOPER_ID_AUTHORITY_MARK
 )
 TIMESTAMP: Final = Purpose(extended_usage=TIMESTAMP_PURPOSE)
-TICKET: Final = Purpose(leaf_mark=TICKET_MARK)
+TICKET: Final = Purpose(leaf_mark=TICKET_MARK, sealed=True)
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +109,11 @@ def organizational_unit(certificate: x509.Certificate) -> str | None:
 def _attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        values = certificate.subject.get_attributes_for_oid(oid)
+        return _attribute_of(certificate.subject, oid)
+
+
+def _attribute_of(name: x509.Name, oid: x509.ObjectIdentifier) -> str | None:
+    values = name.get_attributes_for_oid(oid)
     return printable(values[0].value) if values else None
 
 
@@ -131,7 +143,11 @@ def build_chain(
     the chain breaks at a certificate that was changed after its issuer signed it.
     """
     pins = tuple(anchors)
-    certificates, last = _climb(leaf, pool, pins, part)
+    certificates, last, ended = _climb(leaf, pool, pins)
+    if not ended:
+        if is_altered(certificates[-1], pool, () if purpose.sealed else pins):
+            raise PackageError("package.signature-invalid", part=part, fault="certificate")
+        raise TrustError("package.foreign-root", part=part, certificate=common_name(leaf), authority=common_name(certificates[-1]))
     for position, certificate in enumerate(certificates):
         _check_dates(certificate, at, part)
         _check_constraints(certificate, position, part)
@@ -144,9 +160,9 @@ def build_chain(
 
 
 def _climb(
-    leaf: x509.Certificate, pool: Sequence[x509.Certificate], anchors: tuple[Anchor, ...], part: str
-) -> tuple[list[x509.Certificate], Anchor | None]:
-    """Certificates from leaf to the last one present, and the anchor whose key issued that one when it is not itself pinned."""
+    leaf: x509.Certificate, pool: Sequence[x509.Certificate], anchors: tuple[Anchor, ...]
+) -> tuple[list[x509.Certificate], Anchor | None, bool]:
+    """Certificates from leaf up, the anchor whose key issued the last one when it is not itself pinned, whether they end at an anchor."""
     roots = {anchor.sha256.lower() for anchor in anchors if anchor.role != "intermediate"}
     intermediates = {anchor.sha256.lower() for anchor in anchors if anchor.role == "intermediate"}
     certificates = [leaf]
@@ -154,21 +170,17 @@ def _climb(
     while len(certificates) <= _LONGEST_CHAIN:
         current = certificates[-1]
         if len(certificates) > 1 and fingerprint(current) in roots:
-            return certificates, None
+            return certificates, None, True
         issuer = _issuer_in_pool(current, pool, seen)
         if issuer is not None:
             certificates.append(issuer)
             seen.add(fingerprint(issuer))
             continue
         if len(certificates) > 1 and fingerprint(current) in intermediates:
-            return certificates, None
+            return certificates, None, True
         anchor = _issuing_anchor(current, anchors)
-        if anchor is not None:
-            return certificates, anchor
-        break
-    if is_altered(certificates[-1], pool):
-        raise PackageError("package.signature-invalid", part=part, fault="certificate")
-    raise TrustError("package.foreign-root", part=part, certificate=common_name(leaf), authority=common_name(certificates[-1]))
+        return certificates, anchor, anchor is not None
+    return certificates, None, False
 
 
 def _issuer_in_pool(certificate: x509.Certificate, pool: Sequence[x509.Certificate], seen: set[str]) -> x509.Certificate | None:
@@ -184,13 +196,71 @@ def _issuer_in_pool(certificate: x509.Certificate, pool: Sequence[x509.Certifica
     return None
 
 
-def is_altered(certificate: x509.Certificate, pool: Sequence[x509.Certificate]) -> bool:
-    """True when the issuer that ``certificate`` names is in ``pool`` (or is itself) and never signed these bytes.
+def is_altered(certificate: x509.Certificate, pool: Sequence[x509.Certificate], anchors: Iterable[Anchor] = ()) -> bool:
+    """True when these are not the bytes that an issuer signed who is in ``pool``, is ``certificate`` itself, or is pinned with its key.
 
-    False when the issuer is not at hand or its signature cannot be judged: that is a matter of trust, not of damage.
+    False when no issuer is at hand or its signature cannot be judged: that is a matter of trust, not of damage. Whoever is named as
+    issuer is asked, by name or by key identifier; and since a changed byte may lie in that very name, so is every key at hand.
     """
+    keys = [pinned for anchor in anchors if (pinned := _with_key(anchor)) is not None]
     answers = [_is_signed_by(certificate, candidate) for candidate in (*pool, certificate) if _names_agree(candidate, certificate)]
-    return False in answers and True not in answers
+    answers += [_is_signed_with(key, certificate) for anchor, key in keys if _claims(certificate, anchor, key)]
+    if True in answers:
+        return False
+    made_by = [candidate.public_key() for candidate in (*pool, certificate)] + [key for _, key in keys]
+    return False in answers or any(_signed_something_else(key, certificate) for key in made_by)
+
+
+def _with_key(anchor: Anchor) -> tuple[Anchor, PublicKeyTypes] | None:
+    if anchor.public_key is None:
+        return None
+    try:
+        return anchor, serialization.load_der_public_key(bytes.fromhex(anchor.public_key))
+    except (UnsupportedAlgorithm, ValueError):
+        return None
+
+
+def _claims(certificate: x509.Certificate, anchor: Anchor, key: PublicKeyTypes) -> bool:
+    """True when ``certificate`` says that the pinned key issued it: by key identifier, or without one by name.
+
+    Successive authorities of a publisher share their name: where there is an identifier, the name says nothing.
+    """
+    extension = _extension(certificate, ExtensionOID.AUTHORITY_KEY_IDENTIFIER.dotted_string)
+    named = extension.value.key_identifier if extension is not None and isinstance(extension.value, x509.AuthorityKeyIdentifier) else None
+    if named is not None and isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        return named == x509.SubjectKeyIdentifier.from_public_key(key).digest
+    return _attribute_of(certificate.issuer, NameOID.COMMON_NAME) == anchor.name
+
+
+def _is_signed_with(key: PublicKeyTypes, certificate: x509.Certificate) -> bool | None:
+    """Whether ``key`` signed ``certificate``; ``None`` when the signature is of a kind that cannot be judged."""
+    try:
+        algorithm = certificate.signature_hash_algorithm
+        if algorithm is None:
+            return None
+        verify_with_key(key, certificate.signature, certificate.tbs_certificate_bytes, algorithm)
+    except UnsupportedAlgorithm:
+        return None
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _signed_something_else(key: PublicKeyTypes, certificate: x509.Certificate) -> bool:
+    """True when ``key`` made the signature that ``certificate`` carries, but over other bytes than it has now.
+
+    An RSA signature opens to well-formed padding under the key that made it and under no other: whatever was changed in the
+    certificate, its issuer's name included, that key still recognises its own work.
+    """
+    if not isinstance(key, rsa.RSAPublicKey):
+        return False
+    for name, algorithm in HASHES.items():
+        try:
+            signed = key.recover_data_from_signature(certificate.signature, padding.PKCS1v15(), algorithm())
+        except (InvalidSignature, ValueError):
+            continue
+        return signed != hashlib.new(name, certificate.tbs_certificate_bytes).digest()
+    return False
 
 
 def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool | None:
@@ -230,11 +300,11 @@ def _issuing_anchor(certificate: x509.Certificate, anchors: tuple[Anchor, ...]) 
     if algorithm is None or isinstance(algorithm, hashes.MD5):
         return None
     for anchor in anchors:
-        if anchor.public_key is None:
+        found = _with_key(anchor)
+        if found is None:
             continue
         try:
-            key = serialization.load_der_public_key(bytes.fromhex(anchor.public_key))
-            verify_with_key(key, certificate.signature, certificate.tbs_certificate_bytes, algorithm)
+            verify_with_key(found[1], certificate.signature, certificate.tbs_certificate_bytes, algorithm)
         except (InvalidSignature, ValueError, TypeError):
             continue
         return anchor

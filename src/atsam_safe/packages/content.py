@@ -13,13 +13,16 @@ import msgspec
 from atsam_safe.catalogue.patterns import is_apple_double
 from atsam_safe.packages.bom import BomEntry, read_bom
 from atsam_safe.packages.checksums import Cksum, cksum
-from atsam_safe.packages.errors import damaged
+from atsam_safe.packages.errors import damaged, too_large
 from atsam_safe.packages.heads import ImageHead, may_be_image
 from atsam_safe.packages.model import PayloadEntry, PayloadSummary
 from atsam_safe.packages.paths import PathPolicy, absolute, relative_segments
 from atsam_safe.packages.payload import CpioReader, Member, decompress
+from atsam_safe.packages.streams import Allowance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from atsam_safe.facts.model import BinaryImage
     from atsam_safe.packages.limits import Limits
     from atsam_safe.packages.model import PayloadKind
@@ -62,16 +65,21 @@ def walk(
     *,
     limits: Limits,
     sink: ContentSink | None = None,
+    within: Allowance | None = None,
 ) -> Content:
     """Read the whole payload of the component in ``folder`` (``""`` or ``name/``) of ``archive``.
 
+    ``within``: what the whole package may still unpack to.
     Raises ``PackageError`` when any checksum, bound, path rule or the comparison with the bill of materials fails.
     """
     place = f"{folder}Payload"
     bill = bill_of(archive, folder, limits)
     entry = archive.entries[place]
-    compression, source = decompress(archive.chunks(entry), place=place, limit=limits.payload, limits=limits)
-    cpio = CpioReader(source, most=limits.payload_members, limit=limits.payload)
+    allowance = Allowance(min(limits.payload, limits.unpacked(entry.length)), within)
+    require_room((line.size for line in (bill or {}).values() if line.kind == "file"), allowance, f"{folder}Bom")
+    room = allowance.room
+    compression, source = decompress(archive.chunks(entry), place=place, allowance=allowance, limits=limits)
+    cpio = CpioReader(source, most=limits.payload_members, limit=room)
     walker = _Walker(place, PathPolicy(install_location, limits, place), bill, sink)
     for member in cpio:
         walker.member(member, cpio)
@@ -85,6 +93,12 @@ def bill_of(archive: XarArchive, folder: str, limits: Limits) -> dict[str, BomEn
         return None
     data = archive.read(f"{folder}Bom", limits.bom)
     return {entry.path: entry for entry in read_bom(data, most=limits.payload_members, text=limits.paths)}
+
+
+def require_room(sizes: Iterable[int], allowance: Allowance, place: str) -> None:
+    """Raise ``PackageError`` when ``place`` announces more than may be unpacked: before anything is."""
+    if sum(sizes) > allowance.room:
+        raise too_large(place, allowance.room)
 
 
 def keep_mode(mode: int, path: str, warnings: list[str]) -> int:

@@ -9,11 +9,12 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.patterns import is_apple_double
-from atsam_safe.packages.content import Content, keep_mode
-from atsam_safe.packages.errors import damaged, too_large
+from atsam_safe.packages.content import Content, keep_mode, require_room
+from atsam_safe.packages.errors import damaged
 from atsam_safe.packages.model import PayloadEntry, PayloadSummary
 from atsam_safe.packages.paths import PathPolicy, absolute, relative_segments
 from atsam_safe.packages.payload import recognise
+from atsam_safe.packages.streams import Allowance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,13 +28,18 @@ if TYPE_CHECKING:
 _SIZE_BITS: Final = 0xFFFFFFFF
 
 
-def declare(archive: XarArchive, folder: str, install_location: str, bill: Mapping[str, BomEntry], limits: Limits) -> Content:
+def declare(
+    archive: XarArchive, folder: str, install_location: str, bill: Mapping[str, BomEntry], limits: Limits, within: Allowance
+) -> Content:
     """Authenticate the payload's stored bytes without unpacking them, and apply the path rules to its bill of materials.
 
     The archive's own checksums of the payload are compared to the last byte. The entries carry no checksums of files.
     Raises ``PackageError``.
     """
     place = f"{folder}Payload"
+    stored = archive.entries[place].length
+    allowance = Allowance(min(limits.payload, limits.unpacked(stored)), within)
+    require_room((line.size for line in bill.values() if line.kind == "file"), allowance, f"{folder}Bom")
     head = b""
     for chunk in archive.chunks(archive.entries[place], idle=True):
         head = head or chunk
@@ -50,8 +56,7 @@ def declare(archive: XarArchive, folder: str, install_location: str, bill: Mappi
             continue
         entries.append(_entry(segments, kind, line, warnings))
     size = sum(entry.size for entry in entries if entry.kind == "file")
-    if size > limits.payload or len(bill) > limits.payload_members:
-        raise too_large(place, limits.payload)
+    allowance.take(size, place)
     writable = sum(entry.kind != "symlink" and bool(entry.mode & stat.S_IWOTH) for entry in entries)
     if writable:
         warnings.append(f"world-writable:{writable}")

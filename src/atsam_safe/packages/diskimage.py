@@ -46,6 +46,9 @@ _ANSWER_LIMIT: Final = 30.0
 class ImageFiles(Protocol):
     """The regular files of one opened image."""
 
+    size: int
+    """Bytes of the image itself."""
+
     def names(self) -> tuple[str, ...]:
         """Names of the regular files inside, in the image's order."""
 
@@ -58,7 +61,7 @@ def open_image(file: PinnedFile, shown: str, limits: Limits) -> Iterator[ImageFi
     """Open the image behind ``file``. Raises ``PackageError`` (``package.opener-missing`` when this computer cannot)."""
     if Path(_MOUNTER).is_file():
         with tempfile.TemporaryDirectory(prefix="atsam-safe-") as folder:
-            image = MountedImage(shown, Path(folder), limits)
+            image = MountedImage(shown, Path(folder), limits, file.size)
             try:
                 image.attach()
                 yield image
@@ -77,6 +80,7 @@ class ListedImage:
         if opener is None or not Path("/dev/fd").is_dir():
             raise PackageError("package.opener-missing", path=shown)
         self._opener = opener
+        self.size = file.size
         self._file = file
         self._shown = shown
         self._limits = limits
@@ -116,8 +120,9 @@ class ListedImage:
 class MountedImage:
     """An image mounted read-only, unseen by the Finder, below a private folder."""
 
-    def __init__(self, path: str, folder: Path, limits: Limits) -> None:
-        """``folder``: an empty private folder, below which the volumes appear."""
+    def __init__(self, path: str, folder: Path, limits: Limits, size: int) -> None:
+        """``folder``: an empty private folder, below which the volumes appear; ``size``: bytes of the image."""
+        self.size = size
         self._path = path
         self._folder = folder
         self._limits = limits

@@ -12,6 +12,7 @@ from atsam_safe.packages.choices import plain, referenced_folder, selections
 from atsam_safe.packages.errors import damaged, printable, too_large
 from atsam_safe.packages.model import BundleFact, PartSelection, ProductFact, ScriptFact
 from atsam_safe.packages.payload import CpioReader, decompress
+from atsam_safe.packages.streams import Allowance
 from atsam_safe.packages.strictxml import parse_xml
 
 if TYPE_CHECKING:
@@ -25,11 +26,15 @@ _CONCLUSIONS: Final = {"requirelogout": "logout", "requirerestart": "restart", "
 _ACTIONS: Final = frozenset({"none", "logout", "restart", "shutdown"})
 _SELECTING: Final = ("start_selected", "selected")
 _SHOWING: Final = ("start_enabled", "enabled", "start_visible", "visible")
+_KILOBYTES: Final = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
 _RELEASE: Final = re.compile(r"[0-9]+(?:\.[0-9]+)*\Z", re.ASCII)
 
 
 class PackageInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A component's own declaration. ``folder`` is ``""`` or ends with ``/``; ``has_payload`` says whether it brings files."""
+    """A component's own declaration.
+
+    ``folder`` is ``""`` or ends with ``/``; ``has_payload`` says whether it brings files, ``announced`` how many bytes of them.
+    """
 
     folder: str
     identifier: str
@@ -40,6 +45,7 @@ class PackageInfo(msgspec.Struct, frozen=True, kw_only=True):
     has_payload: bool
     has_scripts: bool
     minimum_os: str | None = None
+    announced: int = 0
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +91,14 @@ def _package_info(archive: XarArchive, folder: str, limits: Limits) -> PackageIn
         has_payload=f"{folder}Payload" in archive.entries,
         has_scripts=f"{folder}Scripts" in archive.entries,
         minimum_os=minimum if _RELEASE.match(minimum) else None,
+        announced=_announced(root),
     )
+
+
+def _announced(root: Node) -> int:
+    """Bytes of the files it brings; what is no plain number announces nothing, and counts for nothing."""
+    told = [node.attributes.get("installKBytes", "").strip() for node in root.all("payload")]
+    return sum(int(text) for text in told if _KILOBYTES.match(text)) * 1024
 
 
 def _identity(root: Node, attribute: str) -> str:
@@ -174,7 +187,7 @@ def _restart_actions(nodes: list[Node]) -> dict[str, str]:
     return actions
 
 
-def read_scripts(archive: XarArchive, folder: str, limits: Limits) -> tuple[ScriptFact, ...]:
+def read_scripts(archive: XarArchive, folder: str, limits: Limits, within: Allowance) -> tuple[ScriptFact, ...]:
     """Name and SHA-256 of every file in the component's Scripts archive; raises ``PackageError``."""
     place = f"{folder}Scripts"
     entry = archive.entries[place]
@@ -186,7 +199,8 @@ def read_scripts(archive: XarArchive, folder: str, limits: Limits) -> tuple[Scri
             )
             for path in inside
         )
-    _, source = decompress(archive.chunks(entry), place=place, limit=limits.scripts, limits=limits)
+    allowance = Allowance(min(limits.scripts, limits.unpacked(entry.length)), within)
+    _, source = decompress(archive.chunks(entry), place=place, allowance=allowance, limits=limits)
     facts = []
     cpio = CpioReader(source, most=limits.archive_members)
     for member in cpio:

@@ -34,7 +34,7 @@ _ZIP_FAULTS: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, 
 def in_zip(file: PinnedFile, shown: str, limits: Limits) -> Iterator[Candidate]:
     """The packages in a .zip, by content. Raises ``PackageError``."""
     count = 0
-    left = limits.container
+    left = min(limits.container, limits.unpacked(file.size))
     try:
         with os.fdopen(os.dup(file.descriptor), "rb") as stream, zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
@@ -122,7 +122,8 @@ def in_image(file: PinnedFile, shown: str, limits: Limits) -> Iterator[Candidate
 
 def _listed(image: ImageFiles, shown: str, limits: Limits) -> Iterator[Candidate]:
     count = 0
-    left = limits.container
+    # What an image leaves empty takes no room in it; a package is never such a gap.
+    left = min(limits.container, limits.unpacked(image.size))
     for name in image.names():
         with image.content(name) as read:
             head = read(MAGIC_LENGTH)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from atsam_safe.packages.background import WORTHWHILE, Background
-from atsam_safe.packages.content import bill_of, walk
+from atsam_safe.packages.content import bill_of, require_room, walk
 from atsam_safe.packages.declared import declare
 from atsam_safe.packages.errors import PackageError, damaged, shown_name
 from atsam_safe.packages.flat import PackageInfo, read_distribution, read_package_infos, read_scripts
@@ -16,6 +16,7 @@ from atsam_safe.packages.identify import identify
 from atsam_safe.packages.limits import DEFAULT_LIMITS, Depth, Limits
 from atsam_safe.packages.model import ComponentPackage, Inspection, PackageFormat, ProductFact, ReasonFact, SignatureFact
 from atsam_safe.packages.reading import WholeFileDigest
+from atsam_safe.packages.streams import Allowance
 from atsam_safe.packages.xar import MAGIC, XarArchive
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ class _Draft(msgspec.Struct, kw_only=True):
     components: list[ComponentPackage] = []
     faults: list[ReasonFact] = []
     warnings: list[str] = []
+
+
+class _Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What one component may take: ``within`` is what the whole package may still unpack to."""
+
+    limits: Limits
+    depth: Depth
+    within: Allowance
 
 
 def inspect_file(
@@ -173,8 +182,9 @@ def _read_content(archive: XarArchive, draft: _Draft, limits: Limits, depth: Dep
         draft.product = distribution.fact
         _compare_folders(distribution, infos, draft)
     left = limits
+    within = Allowance(limits.unpacked(archive.size))
     for info in infos:
-        part = _attempt(draft, partial(_component, archive, info, distribution, draft, (left, depth)))
+        part = _attempt(draft, partial(_component, archive, info, distribution, draft, _Bounds(limits=left, depth=depth, within=within)))
         if part is not None:
             draft.components.append(part)
             left = _left(left, part)
@@ -212,22 +222,24 @@ def _compare_folders(distribution: Distribution, infos: tuple[PackageInfo, ...],
 
 
 def _component(
-    archive: XarArchive, info: PackageInfo, distribution: Distribution | None, draft: _Draft, bounds: tuple[Limits, Depth]
+    archive: XarArchive, info: PackageInfo, distribution: Distribution | None, draft: _Draft, bounds: _Bounds
 ) -> ComponentPackage:
     """One component with its payload and scripts read; a damaged part is left out and its fault noted."""
-    limits, depth = bounds
+    limits, depth, within = bounds.limits, bounds.depth, bounds.within
     content = None
     complete = True
     if info.has_payload:
-        complete = depth == "everything" or archive.entries[f"{info.folder}Payload"].length < limits.large_payload
+        stored = archive.entries[f"{info.folder}Payload"].length
+        require_room([info.announced], Allowance(limits.unpacked(stored), within), f"{info.folder}PackageInfo")
+        complete = depth == "everything" or stored < limits.large_payload
         bill = _attempt(draft, lambda: bill_of(archive, info.folder, limits)) if depth == "archive" and not complete else None
         if bill is not None:
-            content = _attempt(draft, lambda: declare(archive, info.folder, info.install_location, bill, limits))
+            content = _attempt(draft, lambda: declare(archive, info.folder, info.install_location, bill, limits, within))
         else:
-            content = _attempt(draft, lambda: walk(archive, info.folder, info.install_location, limits=limits))
+            content = _attempt(draft, lambda: walk(archive, info.folder, info.install_location, limits=limits, within=within))
     elif f"{info.folder}Bom" in archive.entries:
         archive.read(f"{info.folder}Bom", limits.bom)
-    scripts = _attempt(draft, lambda: read_scripts(archive, info.folder, limits)) if info.has_scripts else ()
+    scripts = _attempt(draft, lambda: read_scripts(archive, info.folder, limits, within)) if info.has_scripts else ()
     if content is not None:
         draft.warnings += content.warnings
     declared = distribution.restart_actions.get(info.identifier) if distribution is not None else None

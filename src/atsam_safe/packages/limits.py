@@ -26,6 +26,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     What is kept in memory for as long as a package is open is bounded together, over all its components, so that a hostile one takes little
     more than a genuine one: the largest known has 2,009 files, whose paths have some 200 KB, and a table of a few tens of KB.
+    ``expansion``: to how many times its stored size anything may unpack (a payload, scripts, a member of an archive or container, and the
+    whole package), once that is more than ``expansion_floor``. Programs and libraries shrink to a half or a fifth, plain text to a tenth or
+    a twentieth: a hundred times is five times what the best of them reach, while zeros reach a thousand. The floor is sixteen times the
+    largest genuine package, for small parts that happen to be nothing but repetition (empty tables, icons), and harms no workstation.
     ``payload_members`` and ``paths`` (bytes of all paths, the folders that they imply included) are ten times that: without the second,
     seventy kilobytes of paths with hundreds of folders each took 13 GB. ``xml_nodes`` counts attributes too.
     """
@@ -42,6 +46,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     metadata: int = 2 * MEBIBYTE
     bom: int = 8 * MEBIBYTE
     payload: int = 8 << 30
+    expansion: int = 100
+    expansion_floor: int = 64 * MEBIBYTE
     large_payload: int = 16 * MEBIBYTE
     payload_members: int = 20_000
     paths: int = 2 * MEBIBYTE
@@ -52,6 +58,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     packages: int = 64
     container: int = 4 << 30
     container_members: int = 2_000
+
+    def unpacked(self, stored: int) -> int:
+        """How many bytes ``stored`` ones may unpack to at most."""
+        return max(self.expansion_floor, self.expansion * stored)
 
 
 DEFAULT_LIMITS = Limits()

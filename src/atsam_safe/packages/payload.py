@@ -16,13 +16,13 @@ import msgspec
 from atsam_safe.packages.errors import PackageError, damaged, too_large
 from atsam_safe.packages.gzip import GZIP_MAGIC, gzip_members
 from atsam_safe.packages.limits import MEBIBYTE
-from atsam_safe.packages.streams import ByteSource, bounded, pull, xz_decoder
+from atsam_safe.packages.streams import ByteSource, pull, xz_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from atsam_safe.packages.limits import Limits
-    from atsam_safe.packages.streams import Decoder
+    from atsam_safe.packages.streams import Allowance, Decoder
 
 Compression = Literal["gzip", "pbzx", "xz", "bzip2", "none"]
 MemberKind = Literal["file", "directory", "symlink", "character-device", "block-device", "fifo", "socket", "unknown"]
@@ -68,15 +68,15 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
         return _KINDS.get(stat.S_IFMT(self.mode), "unknown")
 
 
-def decompress(chunks: Iterator[bytes], *, place: str, limit: int, limits: Limits) -> tuple[Compression, ByteSource]:
-    """Recognise the compression by content and return its name and the plain cpio stream of at most ``limit`` bytes.
+def decompress(chunks: Iterator[bytes], *, place: str, allowance: Allowance, limits: Limits) -> tuple[Compression, ByteSource]:
+    """Recognise the compression by content and return its name and the plain cpio stream, which ``allowance`` bounds.
 
     Apple Archive (``AA01``), ``pbze`` and ``pbz4`` are refused by ``package.unreadable``, garbage by ``package.damaged``.
     """
     source = ByteSource(chunks, place)
     head = source.peek(_LONGEST_MAGIC)
     compression, plain = _open_stream(head, source, place, limits)
-    return compression, ByteSource(bounded(plain, limit, place), place)
+    return compression, ByteSource(allowance.bounded(plain, place), place)
 
 
 def _open_stream(head: bytes, source: ByteSource, place: str, limits: Limits) -> tuple[Compression, Iterator[bytes]]:

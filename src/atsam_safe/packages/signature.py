@@ -69,10 +69,11 @@ def check_signature(archive: XarArchive, trust: Trust, *, now: dt.datetime) -> S
     found = _Findings()
     if archive.signed:
         _step(found, "signature", lambda: _check_rsa(archive, found))
-        _step(found, "signature", lambda: _check_cms(archive, found))
+        _step(found, "signature", lambda: _check_cms(archive, trust, found))
         if not found.broken and found.leaf is not None:
             _step(found, "timestamp", lambda: _check_timestamp(trust, found))
-            _step(found, "signature", lambda: _check_chain(trust, found, now))
+            if not found.broken:  # a damaged time stamp says nothing about the age of the certificate
+                _step(found, "signature", lambda: _check_chain(trust, found, now))
             _step(found, "signature", lambda: _check_denied(trust, found))
     if archive.ticket is not None:
         ticket = archive.ticket
@@ -120,7 +121,7 @@ def _rsa_holds(leaf: x509.Certificate, signature: XarSignature, digest: bytes, a
     return True
 
 
-def _check_cms(archive: XarArchive, found: _Findings) -> None:
+def _check_cms(archive: XarArchive, trust: Trust, found: _Findings) -> None:
     signature = archive.cms_signature
     if signature is None:
         return
@@ -137,8 +138,9 @@ def _check_cms(archive: XarArchive, found: _Findings) -> None:
     listed = {fingerprint(certificate) for certificate in found.pool}
     found.pool += signed.certificates
     # The checksum covers the table's certificates; here only their issuers' signatures do, needed or not for the chain.
-    if any(fingerprint(certificate) not in listed and is_altered(certificate, found.pool) for certificate in signed.certificates):
-        raise invalid("signature", "certificate")
+    for certificate in signed.certificates:
+        if fingerprint(certificate) not in listed and is_altered(certificate, found.pool, trust.anchors):
+            raise invalid("signature", "certificate")
     found.claimed = _claimed_time(signed.info)
     found.timestamp = read_timestamp(signed.info)
 
@@ -150,6 +152,9 @@ def _claimed_time(info: Any) -> dt.datetime | None:  # noqa: ANN401 - asn1crypto
 
 def _check_timestamp(trust: Trust, found: _Findings) -> None:
     if found.timestamp is not None:
+        at_hand = [*found.timestamp.signed.certificates, *found.pool]
+        if any(is_altered(certificate, at_hand, trust.anchors) for certificate in found.timestamp.signed.certificates):
+            raise invalid("timestamp", "certificate")
         check_authority(found.timestamp, _anchors(trust, "timestamp-root", "installer-root"))
         found.timestamp_trusted = True
 

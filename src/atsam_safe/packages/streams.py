@@ -244,11 +244,35 @@ class ByteSource:
         return self._position >= len(self._buffer) and not self._refill()
 
 
-def bounded(chunks: Iterator[bytes], limit: int, place: str) -> Iterator[bytes]:
-    """Hand ``chunks`` through, refusing more than ``limit`` bytes in all (decompression bombs)."""
-    total = 0
-    for chunk in chunks:
-        total += len(chunk)
-        if total > limit:
-            raise too_large(place, limit)
-        yield chunk
+class Allowance:
+    """How much may still be unpacked: of one part of a package, and ``within`` it of the whole package.
+
+    What a part took that turned out damaged stays taken: many parts that each fail at their end are a bomb too.
+    """
+
+    def __init__(self, limit: int, within: Allowance | None = None) -> None:
+        """``limit``: bytes of this part alone."""
+        self._left = limit
+        self._within = within
+
+    @property
+    def room(self) -> int:
+        """What is left."""
+        return self._left if self._within is None else min(self._left, self._within.room)
+
+    def take(self, size: int, place: str) -> None:
+        """Unpack ``size`` bytes more of ``place``; raises ``PackageError`` (``package.too-large``)."""
+        if size > self.room:
+            raise too_large(place, self.room)
+        self._left -= size
+        if self._within is not None:
+            self._within.take(size, place)
+
+    def bounded(self, chunks: Iterator[bytes], place: str) -> Iterator[bytes]:
+        """Hand ``chunks`` through, as long as there is room for them."""
+        limit = self.room
+        for chunk in chunks:
+            if len(chunk) > self.room:
+                raise too_large(place, limit)
+            self.take(len(chunk), place)
+            yield chunk

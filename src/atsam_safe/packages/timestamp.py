@@ -11,7 +11,7 @@ import msgspec
 from asn1crypto import tsp
 
 from atsam_safe.packages.chain import HASHES, TIMESTAMP, build_chain
-from atsam_safe.packages.cms import Signed, attribute, invalid, verify_signed_data
+from atsam_safe.packages.cms import Signed, attribute, hides_timestamp, invalid, verify_signed_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,8 @@ def read_timestamp(info: Any) -> Timestamp | None:  # noqa: ANN401 - asn1crypto 
 
     Raises ``PackageError`` (``package.signature-invalid``) when the token is broken or belongs to another signature.
     """
+    if hides_timestamp(info["unsigned_attrs"]):
+        raise invalid(_PART, "envelope")
     token = attribute(info["unsigned_attrs"], "signature_time_stamp_token", _PART)
     if token is None:
         return None

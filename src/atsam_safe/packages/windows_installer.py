@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from atsam_safe.packages import windows_trust
-from atsam_safe.packages.errors import PackageError, damaged, printable
+from atsam_safe.packages.errors import PackageError, damaged, printable, too_large
 from atsam_safe.packages.launch_condition import ConditionError, names_in, parse
 from atsam_safe.packages.model import (
     ComponentPackage,
@@ -64,6 +64,10 @@ def read_installer(file: PinnedFile, trust: Trust, now: dt.datetime, limits: Lim
             signed, extended = database.signed, database.extended_signature
             installer = _installer(database)
             component = _component(database, installer)
+            most = limits.unpacked(file.size)
+            if not installer.beside and component.payload is not None and component.payload.bytes > most:
+                # Its archives are Windows' to unpack: only what it announces is ours to bound.
+                raise too_large("File", most)
             warnings = _warnings(database, installer, extended=extended)
     except PackageError as error:
         return InstallerReading(signature=SignatureFact(verdict="refused"), faults=(error.reason,))

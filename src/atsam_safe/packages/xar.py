@@ -103,6 +103,7 @@ class XarArchive:
         self._check_toc_digest(toc)
         self.rsa_signature = self._signature(toc, "signature")
         self.cms_signature = self._signature(toc, "x-signature")
+        self._announced = 0
         self._walk(toc, "", 0)
         self._heap_end = self._check_regions()
         self.ticket: bytes | None = self._find_ticket()
@@ -218,6 +219,11 @@ class XarArchive:
         )
         if self._heap + entry.offset + entry.length > self._file.size:
             raise damaged(path, "past-end-of-file")
+        self._announced += entry.size
+        if entry.size > (most := self._limits.unpacked(entry.length)):
+            raise too_large(path, most)
+        if self._announced > (most := self._limits.unpacked(self._file.size)):
+            raise too_large(_TOC, most)
         self._regions.append((entry.offset, entry.length, ""))
         return entry
 

@@ -41,7 +41,7 @@ _VIEWS: Final = {
     "recover": ("transactions", "transaction_view"),
     "rehearse": ("transactions", "rehearse_view"),
     "snapshots": ("stores", "snapshots_view"),
-    "manifests": ("stores", "manifests_view"),
+    "manifests": ("manifests", "manifests_view"),
     "cards": ("cards", "cards_view"),
 }
 

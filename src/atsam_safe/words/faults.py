@@ -143,6 +143,7 @@ FAULTS: Final = {
         (
             "signature",
             "ticket",
+            "envelope",
             "signer-count",
             "signer-certificate-missing",
             "signing-certificate",

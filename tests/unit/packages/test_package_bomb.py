@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import pickle
+import struct
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.items import file
-from lab.packages import Component, Product, component_package, product_package
+from atsam_safe.packages import inspect_path, open_packages
+from atsam_safe.packages.checksums import cksum
+from atsam_safe.packages.limits import Limits
+from lab.bill import bill_of_materials
+from lab.cpio import compress
+from lab.inspecting import NOW
+from lab.items import file, with_parents
+from lab.packages import Component, Product, component_files, component_package, package_info, product_package
 from lab.xar import XarFile, XarFolder, XarOptions, xar_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from atsam_safe.catalogue.model import Catalogue
+    from atsam_safe.packages.limits import Depth
     from atsam_safe.packages.model import Inspection
+    from lab.cpio import Compression
     from lab.inspecting import InspectBytes
 
 pytestmark = pytest.mark.unmeasured
@@ -137,3 +149,115 @@ def test_a_package_several_times_the_largest_genuine_one_is_read_within_bounds(i
     inspection, peak = measured(inspect_bytes, component_package(Component(identifier="a.b", version="1", items=items)))
     assert inspection.signature.verdict == "unsigned"
     assert peak < LITTLE_MEMORY
+
+
+MANY = 100 << 20  # more than the floor, less than any absolute bound
+DIRECTORY = odc("./o", 0, 0o40755)
+LIAR = file("o/zeros", b"x")
+
+
+def zeros_of(compression: Compression, size: int = MANY) -> bytes:
+    """A sound payload with one file of zeros."""
+    return compress(DIRECTORY + odc("./o/zeros", size) + bytes(size) + odc("TRAILER!!!", 0), compression, 9)
+
+
+def part_of(payload: bytes, name: str = "a.b") -> Component:
+    return Component(identifier=name, version="1", payload_bytes=payload, bom_bytes=b"")
+
+
+def announcing(kilobytes: int) -> bytes:
+    """A small payload whose own description announces more."""
+    said = package_info(Component(identifier="a.b", version="1", items=(LIAR,))).replace(
+        b'installKBytes="1"', b'installKBytes="%d"' % kilobytes
+    )
+    kept = tuple(one for one in component_files(Component(identifier="a.b", version="1", items=(LIAR,))) if one.name != "PackageInfo")
+    return xar_archive([*kept, XarFile(name="PackageInfo", data=said, compress=True)], None)
+
+
+def zipped(*members: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, data in enumerate(members):
+            archive.writestr(f"{number}.pkg", data)
+    return target.getvalue()
+
+
+def product_of(*payloads: bytes) -> bytes:
+    parts = tuple(part_of(payload, f"a.b{number}") for number, payload in enumerate(payloads))
+    return product_package(Product(title="t", components=parts), None)
+
+
+# what unpacks to more than its stored size can hold → how it was made, and where that is noticed
+BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
+    **{
+        kind: (lambda kind=kind: component_package(part_of(zeros_of(kind))), "Payload")  # type: ignore[misc]  # bound now
+        for kind in ("gzip", "bzip2", "xz", "pbzx")
+    },
+    "many parts below the floor each": (lambda: product_of(*[zeros_of("gzip", 30 << 20)] * 4), "a.b2.pkg/Payload"),
+    "many parts that are damaged at their end": (lambda: product_of(*[zeros_of("gzip", 30 << 20)[:-8] + bytes(8)] * 4), "a.b2.pkg/Payload"),
+    "a member of the archive": (
+        lambda: xar_archive(
+            [*component_files(Component(identifier="a.b", version="1")), XarFile(name="x", data=bytes(MANY), compress=True)], None
+        ),
+        "x",
+    ),
+    "members of the archive": (
+        lambda: xar_archive([XarFile(name=f"x{number}", data=bytes(30 << 20), compress=True) for number in range(4)], None),
+        "table of contents",
+    ),
+    "scripts": (lambda: scripted(gzip.compress(odc("./preinstall", MANY) + bytes(MANY) + odc("TRAILER!!!", 0), 9, mtime=0)), "Scripts"),
+    "a bill of materials": (
+        lambda: component_package(Component(identifier="a.b", version="1", items=(LIAR,), bom_bytes=bill(MANY))),
+        "Bom",
+    ),
+    "a description": (lambda: announcing(MANY // 1024), "PackageInfo"),
+    "a member of a .zip": (lambda: zipped(b"xar!" + bytes(MANY)), "sample.pkg/0.pkg"),
+}
+
+
+def scripted(data: bytes) -> bytes:
+    return xar_archive([*component_files(Component(identifier="a.b", version="1")), XarFile(name="Scripts", data=data)], None)
+
+
+def bill(size: int) -> bytes:
+    """A bill of materials that lists the one file with another size."""
+    honest = bill_of_materials(with_parents([LIAR]))
+    record = struct.pack(">IB", 1, 1) + struct.pack(">I", cksum(b"x"))
+    assert honest.count(record) == 1
+    return honest.replace(record, struct.pack(">IB", size, 1) + struct.pack(">I", cksum(b"x")))
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_unpacks_to_a_hundred_times_itself_is_refused_while_it_is_read(inspect_bytes: InspectBytes, name: str) -> None:
+    build, place = BOMBS[name]
+    package = build()
+    assert len(package) < 1 << 20
+    told = [reason for reason in inspect_bytes(package).signature.reasons if reason.ref == "package.too-large"]
+    assert told[0].params["place"].endswith(place), told
+
+
+def test_many_members_of_a_zip_below_the_floor_each_are_bounded_together(tmp_path: Path, catalogue: Catalogue) -> None:
+    path = tmp_path / "lot.zip"
+    path.write_bytes(zipped(*[b"xar!" + bytes(30 << 20)] * 4))
+    *earlier, last = inspect_path(path, catalogue.trust, catalogue, NOW)
+    assert len(earlier) == 2
+    assert [reason.ref for reason in last.signature.reasons] == ["package.too-large"]
+
+
+@pytest.mark.parametrize("depth", ["everything", "archive"])
+def test_a_large_payload_is_bounded_before_it_is_unpacked_too(depth: Depth, tmp_path: Path, catalogue: Catalogue) -> None:
+    """A payload that is walked only when it is staged: its bill is held against its stored size, and staging against both."""
+    package = tmp_path / "large.pkg"
+    package.write_bytes(component_package(Component(identifier="a.b", version="1", items=(file("o/zeros", bytes(MANY)),))))
+    limits = Limits(large_payload=1)
+    with open_packages(package, catalogue.trust, catalogue, NOW, limits, depth=depth) as opened:
+        (inspection,) = opened.inspections
+        assert inspection.signature.reasons[0].ref == "package.too-large"
+
+
+def test_what_shrinks_as_well_as_anything_genuine_is_read(inspect_bytes: InspectBytes) -> None:
+    """Text that shrinks more than programs do, and a part that is nothing but zeros and small enough to harm nobody."""
+    text = b"".join(b"%08d;carte;lecteur;certificat\r\n" % number for number in range(600_000))
+    items = (file("o/text", text), file("o/zeros", bytes(30 << 20)))
+    package = component_package(Component(identifier="a.b", version="1", items=items))
+    assert inspect_bytes(package).signature.verdict == "unsigned"

@@ -26,6 +26,7 @@ from atsam_safe.packages.limits import DEFAULT_LIMITS
 from atsam_safe.packages.paths import folded, leaves_root
 from atsam_safe.packages.payload import CpioReader, decompress
 from atsam_safe.packages.reading import PinnedFile
+from atsam_safe.packages.streams import Allowance
 from atsam_safe.packages.strictxml import parse_xml
 from lab.atsam import GALSS, build_component, component_items
 from lab.bill import bill_of_materials
@@ -165,7 +166,7 @@ def test_payload_round_trip(contents: dict[str, bytes], form: str, compression: 
     items = [file(f"d/{name}", data) for name, data in contents.items()]
     packed = compress(cpio_archive(items, form), compression)  # type: ignore[arg-type]  # parametrised text
     pieces = iter([packed[start : start + 97] for start in range(0, len(packed), 97)])
-    name, source = decompress(pieces, place="p", limit=1 << 20, limits=DEFAULT_LIMITS)
+    name, source = decompress(pieces, place="p", allowance=Allowance(1 << 20), limits=DEFAULT_LIMITS)
     cpio = CpioReader(source, most=100)
     found = {member.name.decode().removeprefix("./d/"): b"".join(cpio.pieces()) for member in cpio}
     assert (name, found) == (compression, contents)
@@ -175,7 +176,7 @@ def test_payload_round_trip(contents: dict[str, bytes], form: str, compression: 
 def test_pbzx_with_several_chunks(chunk: int) -> None:
     archive = cpio_archive([file("a", os.urandom(3000) + bytes(3000))]) if chunk > 1 else cpio_archive([file("a", b"x")])
     packed = pbzx(archive, chunk)
-    name, source = decompress(iter([packed]), place="p", limit=1 << 20, limits=DEFAULT_LIMITS)
+    name, source = decompress(iter([packed]), place="p", allowance=Allowance(1 << 20), limits=DEFAULT_LIMITS)
     assert name == "pbzx"
     assert b"".join(source.rest()) == archive
 
@@ -184,7 +185,7 @@ def test_pbzx_with_several_chunks(chunk: int) -> None:
 @given(st.binary(max_size=300), st.sampled_from([b"\x1f\x8b", b"pbzx", b"\xfd7zXZ\0", b"BZh9", b"070707", b"070701", b"070702", b""]))
 def test_random_payloads(data: bytes, magic: bytes) -> None:
     def read() -> None:
-        _, source = decompress(iter([magic + data]), place="p", limit=1 << 20, limits=DEFAULT_LIMITS)
+        _, source = decompress(iter([magic + data]), place="p", allowance=Allowance(1 << 20), limits=DEFAULT_LIMITS)
         for _ in CpioReader(source, most=100):
             pass
 
@@ -301,7 +302,7 @@ def test_memory_stays_bounded(tmp_path: Path) -> None:
 def test_many_zero_bytes_after_gzip_are_padding_and_quick() -> None:
     packed = compress(cpio_archive([file("a", b"x")]), "gzip") + bytes(4 << 20)
     started = dt.datetime.now(dt.UTC)
-    _, source = decompress(iter([packed]), place="p", limit=1 << 20, limits=DEFAULT_LIMITS)
+    _, source = decompress(iter([packed]), place="p", allowance=Allowance(1 << 20), limits=DEFAULT_LIMITS)
     assert len(list(CpioReader(source, most=10))) == 1
     assert dt.datetime.now(dt.UTC) - started < dt.timedelta(seconds=5)
 

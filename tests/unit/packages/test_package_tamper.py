@@ -7,22 +7,36 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from atsam_safe.packages.cms import der_length
 from atsam_safe.packages.limits import Limits
+from atsam_safe.packages.reading import PinnedFile
+from atsam_safe.packages.signature import check_signature
+from atsam_safe.packages.xar import XarArchive
 from lab.atsam import GALSS, build_atsam, build_component
+from lab.authority import SIGNED_AT, Signer
 from lab.cpio import cpio_archive
+from lab.inspecting import NOW
 from lab.items import Item, file, with_parents
 from lab.packages import Component, component_package, flipped, rewritten
 from lab.xar import XarOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from atsam_safe.packages.model import Inspection
     from lab.authority import Authority
     from lab.inspecting import InspectBytes
+
+
+SLOT = 9216
+TIMESTAMP_ATTRIBUTE = bytes.fromhex("060b2a864886f70d010910020e")
 
 
 def refs(inspection: Inspection) -> list[str]:
@@ -57,19 +71,58 @@ def test_any_flipped_bit_is_refused(authority: Authority, inspect_bytes: Inspect
             assert not inspection.signature.notarized
 
 
-def test_flips_inside_the_cms_never_change_what_is_said(authority: Authority, inspect_bytes: InspectBytes) -> None:
-    """Certificates nobody needs may change unnoticed, the statement about signer, team and time may not."""
-    package = build_component(GALSS, "3.43.02", authority.signer())
-    sound = inspect_bytes(package).signature
-    start = heap_start(package) + 20 + 256
-    noticed = 0
-    for position in range(start, start + 9216, 41):
-        signature = inspect_bytes(flipped(package, position)).signature
-        if signature.verdict == "developer-id":
-            assert (signature.signer, signature.team_id, signature.signed_at) == (sound.signer, sound.team_id, sound.signed_at)
-        else:
-            noticed += 1
-    assert noticed > 150
+SMALL = Component(identifier="fr.sesamvitale.galss.pkg", version="3.43.02", items=(file("o/1", b"x"),), scripts={"preinstall": "exit 0"})
+
+
+@pytest.fixture(scope="module")
+def small(authority: Authority) -> bytes:
+    """A whole signed package of few bytes: each of them is tried."""
+    return component_package(SMALL, authority.signer())
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_every_byte_outside_of_the_cms_is_covered(part: int, small: bytes, inspect_bytes: InspectBytes) -> None:
+    """Header, table of contents, checksum, RSA signature, bill, payload, scripts, description; which bit goes round."""
+    start = heap_start(small) + 20 + 256
+    unnoticed = [
+        position
+        for position in (*range(part, start, 4), *range(start + SLOT + part, len(small), 4))
+        if (found := inspect_bytes(flipped(small, position, position % 8))).signature.verdict != "refused"
+        or "package.foreign-root" in refs(found)
+    ]
+    assert not unnoticed
+
+
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("attributes", [True, False], ids=["attributes", "bare"])
+def test_every_byte_of_the_cms_is_covered(part: int, attributes: bool, authority: Authority, tmp_path: Path) -> None:  # noqa: FBT001 - parametrised
+    """Damage is told as damage wherever it lies: never as another authority, never as no time stamp, never as nothing.
+
+    The form without attributes shares certificates and time stamp with the usual one: there, what differs is tried.
+    """
+    path = tmp_path / "small.pkg"
+    path.write_bytes(component_package(SMALL, authority.signer(attributes=attributes)))
+    trust = authority.trust()
+    with PinnedFile.open(path, Limits()) as opened:
+        archive = XarArchive(opened)
+        sound = archive.cms_signature
+        assert sound is not None
+        assert check_signature(archive, trust, now=NOW).verdict == "developer-id"
+        length = der_length(sound.data) or 0
+        stamp = sound.data.index(TIMESTAMP_ATTRIBUTE)
+        # the padding is one check: its first bytes and its last ones tell
+        positions = [*range(part, length, 4), *range(length + part, length + 40, 4), SLOT - 1 - part]
+        if not attributes:
+            certificates = sound.data.index(authority.certificates["root"].public_bytes(Encoding.DER))
+            signer = sound.data.index(authority.leaf().public_bytes(Encoding.DER)) + 900
+            positions = [position for position in positions if position < certificates or signer < position < stamp]
+        unnoticed = []
+        for position in positions:
+            archive.cms_signature = msgspec.structs.replace(sound, data=flipped(sound.data, position, position % 8))
+            found = check_signature(archive, trust, now=NOW)
+            if (found.verdict, {reason.ref for reason in found.reasons}) != ("refused", {"package.signature-invalid"}):
+                unnoticed.append((position, found.verdict, found.reasons))
+    assert not unnoticed
 
 
 @pytest.mark.parametrize("role", ["leaf", "developer", "root", "tsa", "timestamp", "timestamp-root"])
@@ -86,6 +139,40 @@ def test_a_certificate_that_was_changed_is_damage_and_not_a_matter_of_trust(
     for position in (der.index(key) + 100, len(der) - 20):
         signature = inspect_bytes(flipped(package, found + position)).signature
         assert (signature.verdict, signature.reasons[0].ref) == ("refused", "package.signature-invalid"), (role, position)
+
+
+@pytest.mark.parametrize("bare_name", [True, False], ids=["named", "identified"])
+def test_a_changed_certificate_below_a_pinned_key_is_damage(bare_name: bool, authority: Authority, inspect_bytes: InspectBytes) -> None:  # noqa: FBT001 - parametrised
+    """Packages with the leaf alone: its issuer did not come along, but its key is pinned. A stranger's key identifier is no damage."""
+    pinned = authority.trust(intermediates=True)
+    stranger = x509.AuthorityKeyIdentifier(b"\7" * 20, None, None)
+    key_of = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.certificates["developer"].public_key())  # type: ignore[arg-type]  # an RSA key
+    subject = authority.leaf().subject
+    for identifier, expected in ((None if bare_name else key_of, "refused"), (stranger, "untrusted")):
+        leaf = reissued(authority, subject, identifier)
+        signer = Signer(authority=authority, certificate=leaf, listed=1, timestamp_at=None)
+        der = bytearray(leaf.public_bytes(Encoding.DER))
+        der[-20] ^= 1
+        signer.certificate = x509.load_der_x509_certificate(bytes(der))
+        assert inspect_bytes(component_package(SMALL, signer), trust=pinned, now=SIGNED_AT).signature.verdict == expected
+
+
+def reissued(authority: Authority, subject: x509.Name, identifier: x509.AuthorityKeyIdentifier | None) -> x509.Certificate:
+    """A leaf below the pinned authority; with its issuer's key identifier when there is one."""
+    usual = authority.leaf()
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(usual.issuer)
+        .public_key(usual.public_key())
+        .serial_number(7)
+        .not_valid_before(usual.not_valid_before_utc)
+        .not_valid_after(usual.not_valid_after_utc)
+    )
+    if identifier is not None:
+        builder = builder.add_extension(identifier, critical=False)
+    key = authority.keys["developer"]
+    return builder.sign(key, hashes.SHA256())
 
 
 def edited(change: Callable[[bytes], bytes]) -> Callable[[Authority], bytes]:

@@ -278,6 +278,15 @@ def test_what_a_package_needs_beside_itself(
     assert names_beside(cast("MsiDatabase", Database(flags, media, files, streams))) == beside
 
 
+def test_files_that_no_archive_of_that_size_can_hold_are_refused(shelf: Shelf, tmp_path: Path) -> None:
+    """Its archives are Windows' to unpack: what they are announced to hold is bounded before it gets them."""
+    place = installers.build(
+        dataclasses.replace(shelf.product, statements=("UPDATE `File` SET `FileSize`=2000000000",)), tmp_path / "b.msi"
+    )
+    (reason, *_) = shelf.inspect(place).signature.reasons
+    assert (reason.ref, reason.params["place"]) == ("package.too-large", "File")
+
+
 def test_many_files_beside_are_named_within_bounds() -> None:
     found = names_beside(cast("MsiDatabase", Database(0, [], tuple((f"F{place}", 512) for place in range(500)), ())))
     assert len(found) == 20

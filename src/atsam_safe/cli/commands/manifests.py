@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from atsam_safe.catalogue.load import embedded_folder, load_catalogue, read_manifests
+from atsam_safe.catalogue.model import Bundle
 from atsam_safe.catalogue.names import bundle_text, component_text
 from atsam_safe.cli.world import catalogue_of, existing
 from atsam_safe.report.result import OK, CommandResult, origin_of
 from atsam_safe.words.model import Problem, UsageError
 
 if TYPE_CHECKING:
-    from atsam_safe.catalogue.model import Bundle, Catalogue
+    from atsam_safe.catalogue.model import Catalogue
     from atsam_safe.cli.session import Session
 
 
@@ -30,7 +31,7 @@ def run(session: Session, *, action: str, entry: str = "", folder: str | None = 
         return _checked(catalogue, len(read_manifests(place)))
     if action == "show":
         kind, value = _entry(catalogue, entry)
-        data: dict[str, Any] = {"kind": kind, "entry": msgspec.to_builtins(value)}
+        data: dict[str, Any] = {"kind": kind, "entry": msgspec.to_builtins(value), "names": _names(catalogue, value)}
     else:
         data = {
             "origin": catalogue.origin,
@@ -41,6 +42,14 @@ def run(session: Session, *, action: str, entry: str = "", folder: str | None = 
             "os_releases": msgspec.to_builtins(catalogue.os_releases),
         }
     return CommandResult(command=f"manifests {action}", exit_code=OK, data=data, catalogue=origin_of(catalogue))
+
+
+def _names(catalogue: Catalogue, entry: msgspec.Struct) -> list[dict[str, str]]:
+    """How people call the entry and what it refers to by id."""
+    told = {entry.id: bundle_text(catalogue, entry)} if isinstance(entry, Bundle) else {}
+    referred = [member.component for member in entry.members] if isinstance(entry, Bundle) else getattr(entry, "uses", ())
+    told |= {identifier: component_text(catalogue, identifier) for identifier in referred}
+    return [{"id": identifier, "name": name} for identifier, name in told.items()]
 
 
 def _bundle(catalogue: Catalogue, bundle: Bundle) -> dict[str, Any]:

@@ -1,12 +1,10 @@
-"""``snapshots …`` and ``manifests …`` in words."""
+"""``snapshots …`` in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from atsam_safe.report.blocks import Block, Heading, Line, Table, Verbatim, Verdict
+from atsam_safe.report.blocks import Block, Line, Table, Verdict
 from atsam_safe.report.result import OK
 from atsam_safe.report.views.common import labelled, moment, problems
 from atsam_safe.words.amounts import size
@@ -110,56 +108,3 @@ def snapshots_view(result: CommandResult, language: Language) -> list[Block]:
     if "export" in data:
         return [Verdict(phrase(N_("Exported to {folder}."), language, folder=data["export"]["folder"]), "good")]
     return _shown(data, language) if "snapshot" in data else []
-
-
-def manifests_view(result: CommandResult, language: Language) -> list[Block]:
-    """The catalogue: its sets, one entry, or the result of a check."""
-    data = result.data
-    if "check" in data:
-        checked = data["check"]
-        text = phrase(N_("The catalogue {origin} is right (files: {files})."), language, origin=checked["origin"], files=checked["files"])
-        return [Verdict(text, "good")]
-    if "entry" in data:
-        return [
-            Verdict(f"{data['kind']} {data['entry']['id']}", "neutral"),
-            Verbatim(msgspec.json.format(msgspec.json.encode(data["entry"]), indent=2).decode()),
-        ]
-    if "bundles" not in data:
-        return []
-    return _known_sets(data["bundles"], language)
-
-
-CERTAINTIES: Final = {"confirmed": N_("confirmed"), "field": N_("seen in practices"), "inferred": N_("deduced only")}
-FAMILIES: Final = {"macos": "macOS", "windows": "Windows", "linux": "Linux"}
-
-
-def _known_sets(bundles: list[dict[str, Any]], language: Language) -> list[Block]:
-    """One paragraph per set: how it is called, what belongs to it, for which systems, and how sure that is."""
-    blocks: list[Block] = [Heading(phrase(N_("Known sets of components"), language))]
-    for bundle in bundles:
-        name = bundle["id"] if bundle["name"] == bundle["id"] else f"{bundle['name']} ({bundle['id']})"
-        blocks += [Line(""), Line(name, 1, "neutral" if bundle["complete"] else "warning")]
-        members = ", ".join(_member(member, language) for member in bundle["members"] if member["versions"])
-        systems = ", ".join(_system(bundle["family"], entry, language) for entry in bundle["systems"])
-        blocks += [Line(labelled(phrase(N_("Components"), language), members, language), 2)]
-        blocks += [Line(labelled(phrase(N_("Systems"), language), systems, language), 2)]
-        if not bundle["complete"]:
-            blocks.append(Line(phrase(N_("Known in part only: it cannot be installed as a set."), language), 2, "warning"))
-    return blocks
-
-
-def _member(member: dict[str, Any], language: Language) -> str:
-    versions = phrase(N_(" or "), language).join(member["versions"])
-    optional = f" ({phrase(N_('optional'), language)})" if member["optional"] else ""
-    return f"{member['name']} {versions}{optional}"
-
-
-def _system(family: str, entry: dict[str, Any], language: Language) -> str:
-    first, last = entry["first"], entry["last"]
-    if first is None:
-        span = phrase(N_("{last} and earlier"), language, last=last)
-    elif first != last and first.startswith(f"{last}."):
-        span = phrase(N_("{first} and later"), language, first=first)
-    else:
-        span = first if first == last else phrase(N_("{first} to {last}"), language, first=first, last=last)
-    return f"{FAMILIES.get(family, family)} {span} ({phrase(CERTAINTIES[entry['certainty']], language)})"
