@@ -184,7 +184,7 @@ def snapshots_check() -> Call:
     return Call("snapshots", "snapshots check", {"action": "check"})
 
 
-@snapshots.command("prune", add_help_option=False, help=N_("Remove old snapshots, keeping the newest ones."))
+@snapshots.command("prune", add_help_option=False, help=N_("Remove old snapshots, keeping the newest ones; shown and asked first."))
 def snapshots_prune(
     keep: Annotated[int, typer.Option("--keep", metavar="N", min=1, help=N_("How many of the newest snapshots stay."))] = 5,
 ) -> Call:

@@ -14,6 +14,8 @@ from atsam_safe.words.reference import N_
 from atsam_safe.words.translate import phrase
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from atsam_safe.report.result import CommandResult
     from atsam_safe.words.model import Language
 
@@ -31,10 +33,26 @@ def _reason(reason: str, language: Language) -> str:
     return phrase(REASONS.get(reason, reason), language)
 
 
+BEYOND: Final = {
+    "first": N_("it is the state before the very first change of this workstation"),
+    "latest": N_("it is the state that a rollback goes back to"),
+    "unfinished": N_("a run that has not ended may need it"),
+    "young": N_("it is too young"),
+    "found": N_("it belongs to a snapshot that is kept"),
+}
+
+
 def _listed(data: dict[str, Any], language: Language) -> list[Block]:
     snapshots = data["snapshots"]
     if not snapshots and not data["damaged"]:
         return [Verdict(phrase(N_("There is no snapshot yet."), language), "neutral")]
+    damaged = tuple((identifier, "", phrase(N_("DAMAGED"), language), "", "") for identifier in data["damaged"])
+    table = _table(snapshots, language, damaged)
+    return [Verdict(phrase(N_("Snapshots: {count}."), language, count=len(table.rows)), "neutral"), table]
+
+
+def _table(snapshots: Iterable[dict[str, Any]], language: Language, more: tuple[tuple[str, ...], ...] = ()) -> Table:
+    """Snapshots, one a line, and ``more`` lines."""
     headers = tuple(phrase(header, language) for header in (N_("Snapshot"), N_("Date"), N_("Reason"), N_("Files"), N_("Size")))
     rows = tuple(
         (
@@ -46,8 +64,23 @@ def _listed(data: dict[str, Any], language: Language) -> list[Block]:
         )
         for snapshot in snapshots
     )
-    rows += tuple((identifier, "", phrase(N_("DAMAGED"), language), "", "") for identifier in data["damaged"])
-    return [Verdict(phrase(N_("Snapshots: {count}."), language, count=len(rows)), "neutral"), Table(headers, rows)]
+    return Table(headers, rows + more)
+
+
+def removal_blocks(going: Sequence[dict[str, Any]], beyond: Iterable[Mapping[str, str]], language: Language) -> list[Block]:
+    """What a pruning is about to remove for good, for a person to accept."""
+    return [
+        Heading(phrase(N_("What will be done"), language)),
+        Line(phrase(N_("These snapshots are removed for good; nobody can go back to them afterwards."), language), 1, "warning"),
+        _table(going, language),
+        *_beyond(beyond, language),
+    ]
+
+
+def _beyond(beyond: Iterable[Mapping[str, str]], language: Language) -> list[Block]:
+    """Why more snapshots stay than were asked for."""
+    text = N_("Kept besides: {snapshot}, because {reason}.")
+    return [Line(phrase(text, language, snapshot=kept["id"], reason=phrase(BEYOND[kept["because"]], language)), 1) for kept in beyond]
 
 
 def _shown(data: dict[str, Any], language: Language) -> list[Block]:
@@ -70,6 +103,8 @@ def _shown(data: dict[str, Any], language: Language) -> list[Block]:
 
 def _checked(result: CommandResult, language: Language) -> list[Block]:
     report = result.data["check"]
+    if not report["snapshots"] and not result.problems:
+        return [Verdict(phrase(N_("There is no snapshot yet: there is nothing to check."), language), "neutral")]
     good = not report["broken"] and not result.problems
     text = N_("The store is whole: every snapshot can be restored.") if good else N_("The store is damaged.")
     blocks: list[Block] = [Verdict(phrase(text, language), "good" if good else "bad")]
@@ -88,6 +123,8 @@ def _checked(result: CommandResult, language: Language) -> list[Block]:
 
 def _pruned(result: CommandResult, language: Language) -> list[Block]:
     report = result.data["prune"]
+    if not report["kept"] and not report["removed"] and not result.problems:
+        return [Verdict(phrase(N_("There is no snapshot yet: there is nothing to remove."), language), "neutral")]
     text = phrase(
         N_("Snapshots removed: {removed}; kept: {kept}; {size} freed."),
         language,
@@ -95,7 +132,8 @@ def _pruned(result: CommandResult, language: Language) -> list[Block]:
         kept=len(report["kept"]),
         size=size(report["bytes_freed"], language),
     )
-    return [Verdict(text, "good" if result.exit_code == OK else "warning"), *problems(result.problems, language)]
+    blocks: list[Block] = [Verdict(text, "good" if result.exit_code == OK else "warning")]
+    return [*blocks, *_beyond(report["kept_beyond"], language), *problems(result.problems, language)]
 
 
 def snapshots_view(result: CommandResult, language: Language) -> list[Block]:
