@@ -138,4 +138,4 @@ def decide(case: Case, accepted: frozenset[str]) -> Decision:
     if not codes:
         return Decision(decision="accept", rules=results)
     code = _UNTRUSTED if _UNTRUSTED in codes else codes.pop() if len(codes) == 1 and codes <= _TOLD_ALONE else _REFUSED
-    return Decision(decision="refuse", rules=results, exit_code=code)
+    return Decision(decision="refuse", rules=results, exit_code=code).settled

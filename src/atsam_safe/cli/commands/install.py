@@ -10,6 +10,7 @@ import msgspec
 
 from atsam_safe.cli.changing import Changing
 from atsam_safe.cli.disk import planned
+from atsam_safe.cli.told import told_after
 from atsam_safe.cli.world import existing
 from atsam_safe.guard import RunState, check
 from atsam_safe.guard.overwriting import payload_paths
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from atsam_safe.cli.session import Session
     from atsam_safe.facts.model import Facts
     from atsam_safe.guard import Decision
+    from atsam_safe.guard.model import RuleResult
     from atsam_safe.packages.opening import OpenedPackages
     from atsam_safe.plan.model import Plan
-    from atsam_safe.transaction.model import TransactionResult
 
 _OF_THE_DISK: Final = frozenset({"space.too-little", "volume.read-only"})
 
@@ -60,7 +61,7 @@ class Installation:
         self.changing = changing
         self.elsewhere = elsewhere
         # what of the workstation's own disk would then stand in the way of the real installation
-        self.lacking: tuple[Problem, ...] = ()
+        self.lacking: tuple[RuleResult, ...] = ()
         self.opened = opened
         self.payload = payload_paths(changing.catalogue, opened.inspections)
         self.after: Facts | None = None
@@ -83,7 +84,8 @@ class Installation:
         language = changing.session.language
         data = {**decision_value(decision, language), "plan": plan_value(plan, changing.catalogue, language)}
         damaged = changing.damaged_snapshots()
-        missing = changing.consent(plan_blocks(plan, changing.catalogue, language))
+        before_asking = (*(rule_problem(rule) for rule in decision.notices), *damaged)
+        missing = changing.consent(plan_blocks(plan, changing.catalogue, language), before_asking)
         if missing is not None:
             return changing.without_consent(missing, data)
         with changing.locked_state() as (state, lock):
@@ -109,8 +111,9 @@ class Installation:
         said_by_card = self.card_verdict.others if self.card_verdict is not None else ()
         if self.card_verdict is not None:
             data["card"] = self.card_verdict.data
-        said_after = (*self.missed, *self._asked_of_next_start()) if result.outcome == "committed" else ()
-        notices = [*_after(decision, result), *damaged, *said_by_card, *said_after]
+        done = result.outcome == "committed"
+        said_after = (*self.missed, *self._asked_of_next_start()) if done else ()
+        notices = [*told_after(decision, changing.command, done=done), *damaged, *said_by_card, *said_after]
         return changing.answer(result, facts=self.after, data=data, notices=notices, exit_code=self._exit_code(result.exit_code))
 
     def decide(self) -> tuple[Facts, Decision, Plan | None]:
@@ -123,7 +126,7 @@ class Installation:
         accepted = frozenset(changing.session.options.accept)
         decision = check(facts, changing.catalogue, inspections, accepted=accepted, run=RunState())
         if self.elsewhere:
-            self.lacking = tuple(rule_problem(rule) for rule in decision.reasons if rule.ref in _OF_THE_DISK)
+            self.lacking = tuple(rule for rule in decision.reasons if rule.ref in _OF_THE_DISK)
             decision = check(msgspec.structs.replace(facts, space=None), changing.catalogue, inspections, accepted=accepted, run=RunState())
         accepted_as = decision
         decision, plan = planned(
@@ -191,18 +194,6 @@ class Installation:
         parts = [part for inspection in self.opened.inspections for part in inspection.components if part.selection != "left-out"]
         # Windows Installer: « require…»; macOS: what is used only after a logout is not done before it either, and a restart is one
         return any(part.restart_action.casefold().startswith(("require", "restart", "shutdown", "logout")) for part in parts)
-
-
-def _after(decision: Decision, result: TransactionResult) -> list[Problem]:
-    """What the guard wanted to be known, as it reads once the run has ended; after a failure nobody has to be closed any more."""
-    done = result.outcome == "committed"
-    told = [rule_problem(rule) for rule in decision.notices if done or rule.ref != "dependents.present"]
-    return [
-        msgspec.structs.replace(problem, told="dependents.present.done")
-        if problem.ref == "dependents.present" and not problem.accepted
-        else problem
-        for problem in told
-    ]
 
 
 def _card_witness(changing: Changing) -> CardWitness:

@@ -69,7 +69,7 @@ def run(session: Session) -> CommandResult:
         return CommandResult(command="uninstall", exit_code=OK, data=data, notices=notices, catalogue=origin_of(changing.catalogue))
     changing.require_state_outside(plan.scope)
     data["plan"] = plan_value(plan, changing.catalogue, changing.session.language)
-    missing = changing.consent(plan_blocks(plan, changing.catalogue, session.language))
+    missing = changing.consent(plan_blocks(plan, changing.catalogue, session.language), notices)
     if missing is not None:
         return changing.without_consent(missing, data)
     return _carry_out(changing, plan, data, notices)

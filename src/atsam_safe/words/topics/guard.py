@@ -164,6 +164,30 @@ REFERENCES: Final = (
         next=N_("Start it, and check that it reads the card."),
     ),
     Reference(
+        ref="dependents.present.around",
+        what=N_("Other software on this workstation uses these components: {dependents}."),
+        why=N_("Its own files are not touched; the components it uses are replaced under it."),
+        next=N_("Close it before you start."),
+    ),
+    Reference(
+        ref="dependents.present.back",
+        what=N_("Other software on this workstation uses these components: {dependents}."),
+        why=N_("Its own files were not touched; the components it uses are those of before again."),
+        next=N_("Start it, and check that it reads the card."),
+    ),
+    Reference(
+        ref="dependents.present.rehearsed",
+        what=N_("Other software on this workstation uses these components: {dependents}."),
+        why=N_("Nothing has changed for it: this was only a rehearsal. The installation itself does not touch its own files either."),
+        next=N_("Close it before the installation itself."),
+    ),
+    Reference(
+        ref="dependents.present.unchanged",
+        what=N_("Other software on this workstation uses these components: {dependents}."),
+        why=N_("Nothing has changed for it."),
+        next=N_("Nothing to do as long as nothing is installed or removed."),
+    ),
+    Reference(
         ref="dependents.present.kept",
         what=N_("Other software on this workstation uses these components: {dependents}."),
         why=N_("Its own files are not touched, and it is checked again after the installation."),

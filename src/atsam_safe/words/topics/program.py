@@ -232,6 +232,13 @@ REFERENCES: Final = (
         exit_code=2,
     ),
     Reference(
+        ref="usage.scratch-inside",
+        what=N_("“{path}” lies inside the workstation itself ({root})."),
+        why=N_("A rehearsal only reads the workstation; its copy must lie elsewhere. Nothing was touched."),
+        next=N_("Name a folder outside the workstation with “--scratch”."),
+        exit_code=2,
+    ),
+    Reference(
         ref="run.changed-meanwhile",
         what=N_("The workstation changed while the plan was being read."),
         why=N_("The plan that was accepted is no longer the right one. Nothing was touched."),
