@@ -27,7 +27,7 @@ from atsam_safe.report.private import without_card_numbers
 from atsam_safe.report.result import INTERNAL_ERROR, RESTART_NEEDED, RESTART_NEEDED_MSI, SIGNAL_BASE, CommandResult
 from atsam_safe.volume.errors import unavailable_problem
 from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, WordsMissingError
-from atsam_safe.words.translate import explain, resolve_language
+from atsam_safe.words.translate import commands_with, explain, resolve_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +49,12 @@ def run(arguments: Sequence[str], open_workstation: Callable[[str | None], Works
         session = _session(error.options, open_workstation)
         return _answer(session, _failed("", error))
     session = _session(options, open_workstation)
+    with commands_with(root=options.root, state_dir=options.state_dir, manifests=options.manifests):
+        return _answered(session, rest)
+
+
+def _answered(session: Session, rest: list[str]) -> int:
+    """Run what ``rest`` asks for and write its answer, whatever becomes of it."""
     name = next((argument for argument in rest if not argument.startswith("-")), "")
     result = guarded(name if name in BY_NAME else "", lambda: _run(session, rest))
     if result.catalogue is None and session.catalogue is not None:

@@ -13,6 +13,7 @@ from atsam_safe.cli.commands import check as check_command
 from atsam_safe.facts.model import SystemState
 from atsam_safe.guard.model import RunState
 from atsam_safe.words.model import Problem
+from lab.damage import missing_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,3 +144,13 @@ def test_scratch_may_lie_elsewhere(stage: Stage, tmp_path: Path) -> None:
     place = tmp_path / "elsewhere"
     place.mkdir()
     assert stage.run(*stage.on, "rehearse", stage.package("ATSAM-4.41.pkg"), "--scratch", str(place)).code == 0
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_next_step_acts_on_the_workstation_that_was_named(stage: Stage, form: tuple[str, ...]) -> None:
+    """Copied on a Mac, “atsam-safe install” would have acted on that very Mac."""
+    missing_file(stage.folder / "poste")
+    said = unfolded(stage.run(*stage.on, "--lang", "fr", *form, "status").out)
+    _, catalogue, _, root = stage.on
+    assert f"« atsam-safe --root {root} --manifests {catalogue} install »" in said
+    assert "« atsam-safe install »" not in said
