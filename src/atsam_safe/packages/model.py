@@ -38,7 +38,7 @@ class PayloadEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PayloadSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of a payload: members, decompressed bytes, compression name (gzip, pbzx, xz, bzip2, none)."""
+    """Counts of a payload: files (links among them, folders not), decompressed bytes, compression name (gzip, pbzx, xz, bzip2, none)."""
 
     files: int
     bytes: int

@@ -28,6 +28,10 @@ REASONS: Final = {
 }
 
 
+_FOLDER_DEPTH: Final = 4
+"""Parts of a path that tell whose folder it is: « /Library/Frameworks/galssosx.framework »."""
+
+
 def _reason(reason: str, language: Language) -> str:
     """Why a snapshot was taken, in words."""
     return phrase(REASONS.get(reason, reason), language)
@@ -98,7 +102,26 @@ def _shown(data: dict[str, Any], language: Language) -> list[Block]:
     script = "restore.cmd" if "\\" in snapshot["place"] else "restore.sh"
     text = N_("To go back to it without this program, run the script {script} that lies there.")
     blocks.append(Line(phrase(text, language, script=script)))
-    return blocks
+    return [*blocks, *_content(data, language)]
+
+
+def _content(data: dict[str, Any], language: Language) -> list[Block]:
+    """What of which folder is in it; the files themselves are too many for a screen, and are in the answer for scripts."""
+    kept: dict[str, list[int]] = {}
+    for entry in data["manifest"]["paths"]:
+        if entry["kind"] == "file":
+            folder = "/".join(entry["path"].split("/")[:-1][:_FOLDER_DEPTH]) or "/"
+            kept.setdefault(folder, []).append(entry.get("size", 0))
+    if not kept:
+        return []
+    headers = tuple(phrase(header, language) for header in (N_("Folder"), N_("Files"), N_("Size")))
+    rows = tuple((folder, str(len(sizes)), size(sum(sizes), language)) for folder, sizes in sorted(kept.items()))
+    every = N_("“atsam-safe --json snapshots show {snapshot}” names every file (data.manifest.paths).")
+    return [
+        Heading(phrase(N_("What it contains"), language)),
+        Table(headers, rows),
+        Line(phrase(every, language, snapshot=data["snapshot"]["id"]), 1),
+    ]
 
 
 def _checked(result: CommandResult, language: Language) -> list[Block]:
@@ -155,8 +178,9 @@ def manifests_view(result: CommandResult, language: Language) -> list[Block]:
     data = result.data
     if "check" in data:
         checked = data["check"]
-        text = phrase(N_("The catalogue {origin} is right (files: {files})."), language, origin=checked["origin"], files=checked["files"])
-        return [Verdict(text, "good")]
+        own = N_("The program's own catalogue is right (files: {files}).")
+        text = own if result.catalogue is None else N_("The catalogue {origin} is right (files: {files}).")
+        return [Verdict(phrase(text, language, origin=checked["origin"], files=checked["files"]), "good")]
     if "entry" in data:
         return [
             Verdict(f"{data['kind']} {data['entry']['id']}", "neutral"),
@@ -188,8 +212,8 @@ def _known_sets(bundles: list[dict[str, Any]], language: Language) -> list[Block
 
 def _member(member: dict[str, Any], language: Language) -> str:
     versions = phrase(N_(" or "), language).join(member["versions"])
-    optional = f" ({phrase(N_('optional'), language)})" if member["optional"] else ""
-    return f"{member['name']} {versions}{optional}"
+    optional = phrase(N_("optional"), language)
+    return f"{member['name']} {versions}" + (f" ({optional})" if member["optional"] else "")
 
 
 def _system(family: str, entry: dict[str, Any], language: Language) -> str:

@@ -30,7 +30,7 @@ _DONE: Final = {
     "install": N_("Installed and verified."),
     "uninstall": N_("All components were removed, and nothing else was touched."),
     "rollback": N_("The workstation is back in the state of the snapshot."),
-    "recover": N_("The interrupted run was dealt with."),
+    "recover": N_("The interrupted run was undone: the workstation is back as it was before that run."),
     "rehearse": N_("The rehearsal succeeded; the workstation itself was not touched."),
 }
 PHASES: Final = {
@@ -95,6 +95,8 @@ def _not_done_here(notes: Sequence[str], language: Language) -> list[Block]:
 def _verdict(result: CommandResult, language: Language) -> Verdict:
     if result.exit_code == 0:
         message = _DONE[result.command]
+        if (result.data.get("transaction") or {}).get("outcome") == "unchanged":
+            message = N_("The interrupted run had not touched anything yet: the workstation is as it was.")
         if result.data.get("nothing_to_do"):
             message = NOTHING_ELSE if is_brought_back(result) else N_("There was nothing to do; nothing was touched.")
         return Verdict(phrase(message, language), "good")
@@ -146,7 +148,13 @@ def _proof(data: dict[str, Any], language: Language) -> list[Block]:
         blocks.append(Line(phrase(N_("Digest before: {digest}"), language, digest=before), 1))
         blocks.append(Line(phrase(N_("Digest after:  {digest}"), language, digest=after), 1))
         if before == after:
-            blocks.append(Line(phrase(N_("The two are equal: nothing has changed."), language), 1, "good"))
+            undone = (data.get("transaction") or {}).get("outcome") == "rolled-back"
+            text = (
+                N_("The two are equal: the workstation is exactly as it was before.")
+                if undone
+                else N_("The two are equal: nothing has changed.")
+            )
+            blocks.append(Line(phrase(text, language), 1, "good"))
     return blocks
 
 

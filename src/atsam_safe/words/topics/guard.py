@@ -356,6 +356,13 @@ REFERENCES: Final = (
         exit_code=2,
     ),
     Reference(
+        ref="accept.unknown-rule.like",
+        what=N_("“{ref}” is not the reference of a rule."),
+        why=N_("A risk is accepted by the exact reference of its rule, so that the record says what was accepted."),
+        next=N_("Like it, there are: {close}. “atsam-safe check” shows the references that concern this workstation."),
+        exit_code=2,
+    ),
+    Reference(
         ref="accept.not-acceptable",
         what=N_("The rule “{ref}” cannot be accepted."),
         why=N_("What it protects against is not a risk to be weighed: it would fail, or nobody could answer for it."),

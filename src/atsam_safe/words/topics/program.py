@@ -107,7 +107,7 @@ REFERENCES: Final = (
     ),
     Reference(
         ref="usage.option-needs-value",
-        what=N_("“{option}” must be followed by a value ({value})."),
+        what=N_("“{option}” must be followed by a value ({argument})."),
         why=N_("Nothing is done when it is not clear what is asked."),
         next=N_("Write the value after the option, then run the command again."),
         exit_code=2,
@@ -173,6 +173,13 @@ REFERENCES: Final = (
         what=N_("“{argument}” is too much: the command has no use for it."),
         why=N_("Nothing is done when it is not clear what is asked."),
         next=N_("Run “atsam-safe {command} --help” to see what the command accepts."),
+        exit_code=2,
+    ),
+    Reference(
+        ref="usage.argument-unexpected.action",
+        what=N_("“atsam-safe {command}” has no command “{argument}”."),
+        why=N_("Nothing is done when it is not clear what is asked."),
+        next=N_("It has these: {actions}."),
         exit_code=2,
     ),
     Reference(
