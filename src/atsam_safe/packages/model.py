@@ -119,10 +119,14 @@ class SignatureFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReasonFact(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a package is refused or not trusted: a reference of the words catalogue and its parameters."""
+    """Why a package is refused or not trusted: a reference of the words catalogue and its parameters.
+
+    ``told``: the reference whose sentences tell this very case, when it is not ``ref`` itself (as of a ``Problem``).
+    """
 
     ref: str
     params: dict[str, str] = {}
+    told: str | None = None
 
 
 class LaunchCondition(msgspec.Struct, frozen=True, kw_only=True):

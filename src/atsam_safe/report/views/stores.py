@@ -108,7 +108,7 @@ def _shown(data: dict[str, Any], language: Language) -> list[Block]:
 def _content(data: dict[str, Any], language: Language) -> list[Block]:
     """What of which folder is in it; the files themselves are too many for a screen, and are in the answer for scripts."""
     kept: dict[str, list[int]] = {}
-    for entry in data["manifest"]["paths"]:
+    for entry in data.get("manifest", {}).get("paths", ()):
         if entry["kind"] == "file":
             folder = "/".join(entry["path"].split("/")[:-1][:_FOLDER_DEPTH]) or "/"
             kept.setdefault(folder, []).append(entry.get("size", 0))
