@@ -170,7 +170,7 @@ def split(arguments: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
 def _wrong_value(option: GlobalOption, flag: str, value: str) -> Problem | None:
     """Why ``value`` cannot be given to ``option``, or ``None``."""
     if not value:
-        return Problem(ref="usage.option-needs-value", params={"option": flag, "value": option.metavar})
+        return Problem(ref="usage.option-needs-value", params={"option": flag, "argument": option.metavar})
     if option.choices and value not in option.choices:
         return Problem(ref="usage.option-choice", params={"option": flag, "value": value, "choices": ", ".join(option.choices)})
     return None

@@ -25,8 +25,10 @@ from atsam_safe.cli.observing import refuse_facts
 from atsam_safe.cli.terminal import forget_typed_ahead
 from atsam_safe.cli.world import catalogue_of
 from atsam_safe.report import plain
+from atsam_safe.report.blocks import Line
 from atsam_safe.report.result import OK, RESTART_NEEDED, WRONG_COMMAND_LINE, CommandResult, origin_of
 from atsam_safe.report.transactions import transaction_value, untouched_value
+from atsam_safe.report.views.common import catalogue_banner, good_to_know
 from atsam_safe.snapshot.state import open_state
 from atsam_safe.snapshot.store import SnapshotStore, refuse_state_in_scope
 from atsam_safe.transaction.executor import interrupted, recover, with_signal
@@ -73,6 +75,8 @@ class Changing:
         require_rights(self.workstation)
         self.root = Path(self.workstation.volume.root)
         self.watch = SignalWatch()
+        # what a person has read before they agreed
+        self.told: tuple[Problem, ...] = ()
 
     @property
     def _state_dir(self) -> Path | None:
@@ -228,15 +232,18 @@ class Changing:
         named = "embedded" if self.catalogue.embedded else f"{self.catalogue.origin} ({self.catalogue.digest})"
         return RunOptions(label=label, reason=self.command, catalogue=named, accepted=self.session.options.accept)
 
-    def consent(self, blocks: Sequence[Block]) -> Problem | None:
+    def consent(self, blocks: Sequence[Block], notices: Sequence[Problem] = ()) -> Problem | None:
         """Show what will be done and ask; returns why there is no consent, or ``None``. ``--yes`` is consent given in advance.
 
+        ``notices``: what must be known before, and which catalogue decided: whoever agrees shall have read it, not find it afterwards.
         The plan is shown also where nobody can be asked: whoever reads the refusal shall know what ``--yes`` would agree to.
         """
-        options = self.session.options
+        options, language = self.session.options, self.session.language
         if options.yes:
             return None
-        self.session.notify(plain.render(blocks))
+        banner = catalogue_banner(origin_of(self.catalogue), language)
+        self.session.notify(plain.render([*banner, *blocks, *good_to_know(notices, language), Line("")]))
+        self.told = tuple(notices)
         if not self.session.can_ask:
             return Problem(ref="usage.consent-needed")
         sys.stderr.write(self.session.say(N_("Go on? Type “yes” to accept, anything else to stop: ")))
@@ -245,11 +252,19 @@ class Changing:
         answer = sys.stdin.readline().strip().casefold()
         return None if answer in _YES else Problem(ref="usage.consent-declined")
 
+    def not_told_yet(self, notices: Sequence[Problem]) -> tuple[Problem, ...]:
+        """``notices`` without those that were read before the question; a script reads them all in its one answer."""
+        return tuple(notice for notice in notices if self.session.options.json or notice not in self.told)
+
     def without_consent(self, problem: Problem, data: dict[str, Any]) -> CommandResult:
         """The answer when nobody agreed: the plan, and nothing done."""
-        whole = {**data, **untouched_value()}
         return CommandResult(
-            command=self.command, exit_code=WRONG_COMMAND_LINE, data=whole, problems=(problem,), catalogue=origin_of(self.catalogue)
+            command=self.command,
+            exit_code=WRONG_COMMAND_LINE,
+            data={**data, **untouched_value()},
+            problems=(problem,),
+            notices=self.not_told_yet(self.told),
+            catalogue=origin_of(self.catalogue),
         )
 
     def _with_restart(self, exit_code: int) -> int:
@@ -277,6 +292,6 @@ class Changing:
             exit_code=self._with_restart(result.exit_code if exit_code is None else exit_code),
             data={**(data or {}), **value},
             problems=problems,
-            notices=(*notices, *result.notices, *getattr(self.workstation, "notes", ())),
+            notices=(*self.not_told_yet(notices), *result.notices, *getattr(self.workstation, "notes", ())),
             catalogue=origin_of(self.catalogue),
         )

@@ -15,7 +15,7 @@ import importlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -27,12 +27,16 @@ from atsam_safe.report.private import without_card_numbers
 from atsam_safe.report.result import INTERNAL_ERROR, RESTART_NEEDED, RESTART_NEEDED_MSI, SIGNAL_BASE, CommandResult
 from atsam_safe.volume.errors import unavailable_problem
 from atsam_safe.words.model import AtsamSafeError, Problem, RefusedError, WordsMissingError
-from atsam_safe.words.translate import explain, resolve_language
+from atsam_safe.words.translate import commands_with, explain, resolve_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from atsam_safe.workstation.port import Workstation
+
+
+_OF_RECOVER: Final = frozenset({"state.other-workstation"})
+"""What is no rule of the guard's, and may be said where that is all there is to say."""
 
 
 def run(arguments: Sequence[str], open_workstation: Callable[[str | None], Workstation] | None = None) -> int:
@@ -49,6 +53,12 @@ def run(arguments: Sequence[str], open_workstation: Callable[[str | None], Works
         session = _session(error.options, open_workstation)
         return _answer(session, _failed("", error))
     session = _session(options, open_workstation)
+    with commands_with(root=options.root, state_dir=options.state_dir, manifests=options.manifests):
+        return _answered(session, rest)
+
+
+def _answered(session: Session, rest: list[str]) -> int:
+    """Run what ``rest`` asks for and write its answer, whatever becomes of it."""
     name = next((argument for argument in rest if not argument.startswith("-")), "")
     result = guarded(name if name in BY_NAME else "", lambda: _run(session, rest))
     if result.catalogue is None and session.catalogue is not None:
@@ -87,7 +97,13 @@ def _plain(rest: list[str]) -> dict[str, object] | None:
 
 
 def execute(session: Session, name: str, **arguments: object) -> CommandResult:
-    """Import the module of the command ``name`` and run it."""
+    """Import the module of the command ``name`` and run it.
+
+    A risk that is no rule's is refused whatever the command: one that passed over it would let a slip of the pen stand in a script.
+    """
+    accepted = frozenset(session.options.accept) - (_OF_RECOVER if name == "recover" else frozenset())
+    if accepted:
+        importlib.import_module("atsam_safe.guard").validate_accepted(accepted)
     module = importlib.import_module(BY_NAME[name].module)
     if not BY_NAME[name].direct:
         # Switched off while loading (``__main__``); what follows may be long and make much garbage, but nothing loaded so far is any.

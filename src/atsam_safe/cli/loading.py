@@ -24,6 +24,7 @@ _COMMON: Final = (
     "atsam_safe.words.amounts",
     "atsam_safe.words.faults",
     "atsam_safe.words.french",
+    "atsam_safe.words.named",
     *(() if sys.platform == "win32" else ("fcntl",)),
 )
 _OFFLINE: Final = ("offline_apply", "offline_observe", "offline_stage", "ownership", "receipt_writer")

@@ -184,7 +184,7 @@ def snapshots_check() -> Call:
     return Call("snapshots", "snapshots check", {"action": "check"})
 
 
-@snapshots.command("prune", add_help_option=False, help=N_("Remove old snapshots, keeping the newest ones."))
+@snapshots.command("prune", add_help_option=False, help=N_("Remove old snapshots, keeping the newest ones; shown and asked first."))
 def snapshots_prune(
     keep: Annotated[int, typer.Option("--keep", metavar="N", min=1, help=N_("How many of the newest snapshots stay."))] = 5,
 ) -> Call:
@@ -311,10 +311,30 @@ def _wrong(error: Exception, name: str) -> Problem:
     if message.startswith("Missing command"):
         actions = sorted(getattr(getattr(getattr(error, "ctx", None), "command", None), "commands", ()))
         return Problem(ref="usage.argument-missing", params={"argument": " | ".join(actions) or "…", "command": name})
+    if kind == "BadOptionUsage":
+        return _without_value(str(getattr(error, "option_name", "?")), name)
+    return _of_words(message, name)
+
+
+def _of_words(message: str, name: str) -> Problem:
+    """What only the parser's sentence tells: a word too many, or a command that a group of commands does not have."""
     surplus = _SURPLUS.fullmatch(message)
-    if surplus is not None:
-        return Problem(ref="usage.argument-unexpected", params={"argument": surplus[1] or surplus[2], "command": name})
-    return Problem(ref="usage.wrong-command-line", params={"detail": message, "command": name})
+    if surplus is None:
+        return Problem(ref="usage.wrong-command-line", params={"detail": message, "command": name})
+    if surplus[1]:
+        return Problem(ref="usage.argument-unexpected", params={"argument": surplus[1], "command": name})
+    actions = ", ".join(sorted(getattr(parser().commands.get(name), "commands", ())))
+    params = {"argument": surplus[2], "command": name, "actions": actions}
+    return Problem(ref="usage.argument-unexpected", told="usage.argument-unexpected.action", params=params)
+
+
+def _without_value(flag: str, name: str) -> Problem:
+    """An option stands at the end of the line without what it takes, which the help calls its ``metavar``."""
+    command = parser().commands.get(name)
+    inner = getattr(command, "commands", {}).values()
+    options = [option for one in (command, *inner) for option in getattr(one, "params", ())]
+    value = next((option.metavar for option in options if flag in option.opts and option.metavar), "…")
+    return Problem(ref="usage.option-needs-value", params={"option": flag, "argument": value})
 
 
 def complete(arguments: Sequence[str]) -> int:

@@ -21,25 +21,37 @@ if TYPE_CHECKING:
     from atsam_safe.plan.model import Plan
     from atsam_safe.transaction.model import TransactionResult
 
+_USERS: Final = "dependents.present"
+_AFTERWARDS: Final = {
+    "install": "dependents.present.done",
+    "rehearse": "dependents.present.rehearsed",
+    "rollback": "dependents.present.back",
+}
 _OF_OTHERS: Final = "components.foreign-files"
 # Findings of the verification that undo nothing and that a person should know of all the same.
 _TOLD: Final = frozenset({"verify.inventory-lost", "verify.left-by-payload", "verify.owner-not-given"})
 
 
-def told_after(decision: Decision, plan: Plan, result: TransactionResult, state_place: Path, before: Facts) -> list[Problem]:
+def told_after(decision: Decision, command: str, plan: Plan, result: TransactionResult, state_place: Path, before: Facts) -> list[Problem]:
     """What the guard wanted to be known, as it reads once the run has ended, and what the run itself did that should be known."""
     if result.outcome != "committed":
-        # everything is back: nobody has to be closed any more, and what was said of files holds for the next attempt
-        return [rule_problem(rule) for rule in decision.notices if rule.ref != "dependents.present"]
-    told = [_as_done(rule_problem(rule)) for rule in decision.notices if (rule.ref, rule.words) != (_OF_OTHERS, f"{_OF_OTHERS}.saved")]
+        return notices_after(decision, command, done=False)
+    told = [one for one in notices_after(decision, command, done=True) if (one.ref, one.told) != (_OF_OTHERS, f"{_OF_OTHERS}.saved")]
     return [*told, *_gone(plan, result, state_place), *_stayed(plan, before), *_found(result)]
 
 
-def _as_done(problem: Problem) -> Problem:
-    """The same once the run has ended well: what was to be closed may be opened again."""
-    if problem.ref == "dependents.present" and problem.told == "dependents.present.kept" and not problem.accepted:
-        return msgspec.structs.replace(problem, told="dependents.present.done")
-    return problem
+def notices_after(decision: Decision, command: str, *, done: bool) -> list[Problem]:
+    """The notices after ``command``. After a failure everything is back: nobody has to be closed or opened any more.
+
+    After a rehearsal nothing has changed for other software, so nothing of it has to be tried.
+    """
+    told = [rule_problem(rule) for rule in decision.notices if done or rule.ref != _USERS]
+    return [
+        msgspec.structs.replace(problem, told=_AFTERWARDS[command])
+        if problem.ref == _USERS and command in _AFTERWARDS and not problem.accepted
+        else problem
+        for problem in told
+    ]
 
 
 def _gone(plan: Plan, result: TransactionResult, state_place: Path) -> Iterable[Problem]:

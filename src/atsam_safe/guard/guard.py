@@ -5,6 +5,7 @@ Exit codes of the contract: 12 when a package is not trustworthy or not readable
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.catalogue.names import bundle_text
@@ -95,11 +96,18 @@ def validate_accepted(accepted: frozenset[str]) -> None:
     known = {rule.ref for rule in RULES}
     for ref in sorted(accepted):
         if ref not in known:
-            problems.append(Problem(ref="accept.unknown-rule", params={"ref": ref}, evidence={"ref": ref}))
+            problems.append(_unknown(ref, known))
         elif not is_acceptable(ref):
             problems.append(Problem(ref="accept.not-acceptable", params={"ref": ref}, evidence={"ref": ref}))
     if problems:
         raise UsageError(*problems)
+
+
+def _unknown(ref: str, known: Iterable[str]) -> Problem:
+    """No such rule; those that were probably meant are named only when there are some like it."""
+    close = difflib.get_close_matches(ref, sorted(filter(is_acceptable, known)), n=3)
+    params = {"ref": ref, "close": ", ".join(close)}
+    return Problem(ref="accept.unknown-rule", told="accept.unknown-rule.like" if close else None, params=params, evidence={"ref": ref})
 
 
 def is_acceptable(ref: str) -> bool:
@@ -138,4 +146,4 @@ def decide(case: Case, accepted: frozenset[str]) -> Decision:
     if not codes:
         return Decision(decision="accept", rules=results)
     code = _UNTRUSTED if _UNTRUSTED in codes else codes.pop() if len(codes) == 1 and codes <= _TOLD_ALONE else _REFUSED
-    return Decision(decision="refuse", rules=results, exit_code=code)
+    return Decision(decision="refuse", rules=results, exit_code=code).settled

@@ -67,6 +67,19 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(rule for rule in self.rules if rule.outcome == "fail")
 
     @property
+    def settled(self) -> Decision:
+        """The decision as it reads once it is made: where nothing will be done, nobody has to close anything for it."""
+        if self.accepted:
+            return self
+        rules = tuple(
+            msgspec.structs.replace(rule, words="dependents.present.unchanged")
+            if rule.notice and rule.ref == "dependents.present"
+            else rule
+            for rule in self.rules
+        )
+        return msgspec.structs.replace(self, rules=rules)
+
+    @property
     def notices(self) -> tuple[RuleResult, ...]:
         """Rules that passed or were accepted and must still be shown."""
         return tuple(rule for rule in self.rules if rule.notice or rule.outcome == "accepted")

@@ -32,12 +32,13 @@ def with_obstacles(decision: Decision, problems: Sequence[Problem]) -> Decision:
     """``decision`` with a rule for each of ``ASKED``, and for whatever else was found; refused when anything was."""
     found = {problem.ref: problem for problem in problems}
     results = tuple(_result(ref, found.get(ref)) for ref in (*ASKED, *(ref for ref in found if ref not in ASKED)))
-    return msgspec.structs.replace(
+    whole = msgspec.structs.replace(
         decision,
         rules=(*decision.rules, *results),
         decision="refuse" if found else decision.decision,
         exit_code=_REFUSED if found else decision.exit_code,
     )
+    return whole.settled
 
 
 def _result(ref: str, problem: Problem | None) -> RuleResult:

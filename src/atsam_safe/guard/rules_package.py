@@ -57,7 +57,7 @@ def _by_verdict(case: Case, rule: str, verdict: str) -> Verdict:
     decisive = [reason for inspection in bad for reason in inspection.signature.reasons[:1]]
     if len(bad) == 1 and decisive and find(decisive[0].ref) is not None:
         # The reader's own sentences tell exactly what is wrong (an expired certificate is not an unknown authority).
-        return fail(words=decisive[0].ref, evidence=_evidence(bad), shown={**decisive[0].params, "package": names})
+        return fail(words=decisive[0].told or decisive[0].ref, evidence=_evidence(bad), shown={**decisive[0].params, "package": names})
     several = f"{rule}.several"
     words = several if len(bad) > 1 and find(several) is not None else None
     reasons = ", ".join(reason.ref for reason in decisive)

@@ -35,7 +35,10 @@ def _anything_installed(case: Case) -> bool:
 
 
 def dependents_present(case: Case) -> Verdict | None:
-    """Other vendors' software uses the components. An install keeps them usable; an uninstall takes them away from it."""
+    """Other vendors' software uses the components. An install keeps them usable; an uninstall takes them away from it.
+
+    Going back must stay possible: there it is only told.
+    """
     users = _users(case)
     if not users or (case.command == "uninstall" and not _anything_installed(case)):
         return PASS
@@ -43,7 +46,7 @@ def dependents_present(case: Case) -> Verdict | None:
     evidence = {"dependents": [{"id": user.dependent, "evidence": list(user.evidence[:_MAXIMUM_NAMED])} for user in users]}
     if case.command == "uninstall":
         return fail(dependents=named, evidence=evidence)
-    return notice(words="dependents.present.kept", dependents=named, evidence=evidence)
+    return notice(words=f"dependents.present.{'kept' if case.command == 'install' else 'around'}", dependents=named, evidence=evidence)
 
 
 def _blocking(case: Case) -> list[ProcessFact]:
@@ -243,7 +246,7 @@ def foreign_files(case: Case) -> Verdict | None:
 
 
 RULES: Final = (
-    Rule(ref="dependents.present", evaluate=dependents_present, commands=_CHANGING),
+    Rule(ref="dependents.present", evaluate=dependents_present, commands=_ALL),
     Rule(ref="processes.blocking", evaluate=processes_blocking, commands=_ALL),
     Rule(ref="system.restart-pending", evaluate=restart_pending, commands=_CHANGING),
     Rule(ref="system.installer-running", evaluate=installer_running, commands=_ALL),

@@ -23,12 +23,15 @@ _SHORTEST_PROGRAM: Final = 512
 _IMAGE_TRAILER: Final = 512
 _IMAGE_MAGIC: Final = b"koly"
 _FOLDER_DEPTH: Final = 3
+_NOTHING_INSIDE: Final = "package.not-a-package.nothing-inside"
+_OLD_FORM: Final = "package.not-a-package.old-form"
+_OLD_CONTENT: Final = ("Archive.pax.gz", "Archive.bom")
 
 
 def candidates(path: Path, limits: Limits) -> Iterator[Candidate]:
     """Everything at ``path`` that may be a package; the caller closes the files. Raises ``PackageError`` for the container itself."""
     if path.is_dir():
-        yield from _checked(_in_folder(path, limits), str(path))
+        yield from _checked(_in_folder(path, limits), str(path), _OLD_FORM if _is_old_form(path) else _NOTHING_INSIDE)
         return
     file = PinnedFile.open(path, limits)
     kind = _container_kind(file)
@@ -53,13 +56,18 @@ def container_identity(path: Path) -> tuple[int, PackageFormat]:
         return 0, "unknown"
 
 
-def _checked(found: Iterator[Candidate], shown: str) -> Iterator[Candidate]:
+def _is_old_form(folder: Path) -> bool:
+    """True for a package as macOS knew them before 10.5: a folder with an archive of its own, which nothing here reads or signs."""
+    return any((folder / "Contents" / name).is_file() for name in _OLD_CONTENT)
+
+
+def _checked(found: Iterator[Candidate], shown: str, told: str = _NOTHING_INSIDE) -> Iterator[Candidate]:
     empty = True
     for candidate in found:
         empty = False
         yield candidate
     if empty:
-        raise PackageError("package.not-a-package", path=shown, fault="no-package-inside")
+        raise PackageError("package.not-a-package", told=told, path=shown, fault="no-package-inside")
 
 
 def _container_kind(file: PinnedFile) -> str | None:

@@ -17,19 +17,23 @@ class PackageError(UntrustedPackageError):
     ``fault`` (a stable technical code such as ``toc-checksum``, the same in every language, for the support line).
     """
 
-    def __init__(self, ref: str, **params: object) -> None:
-        """Every parameter is kept as text. ``reason`` and ``package`` are what every sentence about a package may name."""
+    def __init__(self, ref: str, *, told: str | None = None, **params: object) -> None:
+        """Every parameter is kept as text. ``reason`` and ``package`` are what every sentence about a package may name.
+
+        ``told``: the reference whose sentences tell this very case.
+        """
         self.ref = ref
+        self.told = told
         self.params = {name: printable(value) for name, value in params.items()}
         details = [self.params[name] for name in ("place", "part", "path", "certificate", "fault") if name in self.params]
         self.params.setdefault("reason", ": ".join(details) or ref)
         self.params.setdefault("package", self.params.get("path", "?"))
-        super().__init__(Problem(ref=ref, params=self.params))
+        super().__init__(Problem(ref=ref, params=self.params, told=told))
 
     @property
     def reason(self) -> ReasonFact:
         """The same fact as a value of an ``Inspection``."""
-        return ReasonFact(ref=self.ref, params=self.params)
+        return ReasonFact(ref=self.ref, params=self.params, told=self.told)
 
 
 def damaged(place: str, fault: str) -> PackageError:

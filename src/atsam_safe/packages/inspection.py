@@ -170,7 +170,7 @@ def _judged(signature: SignatureFact, faults: list[ReasonFact], shown_path: str)
 
 def _named(reason: ReasonFact, shown_path: str) -> ReasonFact:
     """The reason with the package's name, which its sentence mentions."""
-    return ReasonFact(ref=reason.ref, params={"reason": reason.ref, **reason.params, "package": shown_name(shown_path)})
+    return msgspec.structs.replace(reason, params={"reason": reason.ref, **reason.params, "package": shown_name(shown_path)})
 
 
 def _read_content(archive: XarArchive, draft: _Draft, limits: Limits, depth: Depth) -> None:

@@ -38,7 +38,7 @@ class PayloadEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PayloadSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of a payload: members, decompressed bytes, compression name (gzip, pbzx, xz, bzip2, none)."""
+    """Counts of a payload: files (links among them, folders not), decompressed bytes, compression name (gzip, pbzx, xz, bzip2, none)."""
 
     files: int
     bytes: int
@@ -119,10 +119,14 @@ class SignatureFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReasonFact(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a package is refused or not trusted: a reference of the words catalogue and its parameters."""
+    """Why a package is refused or not trusted: a reference of the words catalogue and its parameters.
+
+    ``told``: the reference whose sentences tell this very case, when it is not ``ref`` itself (as of a ``Problem``).
+    """
 
     ref: str
     params: dict[str, str] = {}
+    told: str | None = None
 
 
 class LaunchCondition(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ WIDTH: Final = 100
 _CONTROL: Final = {"Cc", "Cf"}
 _AFTER: Final = re.compile("« ")
 _PASTED: Final = re.compile(r": (sh /.*|sh '.*|\"[^\"]*restore\.cmd\")\Z")
+_NAMED: Final = re.compile(r"(?<=[“«])[ \u00a0]?atsam-safe --[a-z][^”»]*")
 _BEFORE: Final = re.compile(" ([»:;!?])")
 
 
@@ -33,6 +34,8 @@ def folded(text: str, first: str, rest: str, width: int) -> list[str]:
     if pasted is not None:
         return [*folded(text[: pasted.start(1)].rstrip(), first, rest, width), rest + visible(pasted[1])]
     bound = _BEFORE.sub("\u00a0\\1", _AFTER.sub("«\u00a0", visible(text)))
+    # a command that carries options is copied whole: a line that ended in the middle of it would be another command
+    bound = _NAMED.sub(lambda match: match[0].replace(" ", "\u00a0"), bound)
     found = textwrap.wrap(bound, width=width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
     # Plain spaces again: what a reader copies from here, or a script searches for, has no invisible characters.
     return [line.replace("\u00a0", " ") for line in found] or [first.rstrip()]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KEY: Final = "recovered"
 
 # exit code → the headline that takes the place of the one which says that nothing was touched
-HEADLINES: Final = {
+THEN: Final = {
     10: N_("Then this was REFUSED: nothing else was touched."),
     12: N_("Then the package was found not to be trustworthy: nothing else was touched."),
     13: N_("Then the rights of an administrator were missing: nothing else was touched."),

@@ -12,9 +12,10 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.report import plain
-from atsam_safe.report.blocks import Block, Heading, Line, Verbatim, Verdict
-from atsam_safe.report.recovered import HEADLINES, is_brought_back, own_data, recovered_blocks
-from atsam_safe.report.views.common import problems
+from atsam_safe.report.blocks import Block, Line, Verbatim, Verdict
+from atsam_safe.report.headlines import HEADLINES
+from atsam_safe.report.recovered import THEN, is_brought_back, own_data, recovered_blocks
+from atsam_safe.report.views.common import catalogue_banner, good_to_know, problems
 from atsam_safe.words.reference import N_
 from atsam_safe.words.translate import phrase
 
@@ -43,20 +44,6 @@ _VIEWS: Final = {
     "snapshots": ("stores", "snapshots_view"),
     "manifests": ("manifests", "manifests_view"),
     "cards": ("cards", "cards_view"),
-}
-
-_HEADLINES: Final = {
-    1: N_("The program stopped because of an error of its own."),
-    2: N_("The command was not carried out."),
-    10: N_("REFUSED. Nothing was touched."),
-    11: N_("This workstation is NOT right."),
-    12: N_("The package cannot be trusted. Nothing was touched."),
-    13: N_("The rights of an administrator are needed. Nothing was touched."),
-    14: N_("Another run is under way. Nothing was touched."),
-    20: N_("It failed, and everything is back as it was before."),
-    21: N_("It failed, and NOT everything could be put back. Read what follows before doing anything else."),
-    22: N_("An interrupted run was found: it must be recovered first."),
-    30: N_("Done. A restart is needed."),
 }
 
 # Answers whose text is machine-readable or quoted word for word: nothing may be put around it.
@@ -92,11 +79,10 @@ def blocks(result: CommandResult, language: Language) -> list[Block]:
     if not shown:
         shown = _headline(result, language)
         shown += problems(result.problems, language)
-        if result.notices:
-            shown += [Heading(phrase(N_("Good to know"), language)), *problems(result.notices, language, "warning")]
+        shown += good_to_know(result.notices, language)
     if "help" in result.data:
         shown += [Line(""), Verbatim(result.data["help"])]
-    return [*_catalogue_banner(result, language), *recovered_blocks(result, language), *shown]
+    return [*catalogue_banner(result.catalogue, language), *recovered_blocks(result, language), *shown]
 
 
 def _completion(result: CommandResult, language: Language) -> list[Block]:
@@ -117,21 +103,7 @@ def _view_of(result: CommandResult) -> View:
 
 
 def _headline(result: CommandResult, language: Language) -> list[Block]:
-    message = (HEADLINES if is_brought_back(result) else {}).get(result.exit_code) or _HEADLINES.get(result.exit_code)
+    message = (THEN if is_brought_back(result) else {}).get(result.exit_code)
     if message is None:
-        message = N_("Done.") if result.exit_code == 0 else N_("The command was stopped.")
+        message, _tone = HEADLINES.get(result.exit_code, (N_("Done.") if result.exit_code == 0 else N_("The command was stopped."), "bad"))
     return [Verdict(phrase(message, language), "good" if result.exit_code == 0 else "bad")]
-
-
-def _catalogue_banner(result: CommandResult, language: Language) -> list[Block]:
-    """Another catalogue decides what is trusted: whoever reads the report must know before anything else."""
-    origin = result.catalogue
-    if origin is None:
-        return []
-    text = phrase(
-        N_("WARNING: decided with another catalogue than the program's own: {origin} ({digest})."),
-        language,
-        origin=origin.origin,
-        digest=origin.digest[:16],
-    )
-    return [Line(text, 0, "warning"), Line("")]

@@ -63,7 +63,9 @@ def inspection_value(inspection: Inspection, catalogue: Catalogue, language: Lan
         "components": [_component_package(part, catalogue) for part in inspection.components],
         "signature": {
             **msgspec.to_builtins(signature),
-            "reasons": [problem_value(Problem(ref=reason.ref, params=reason.params), language) for reason in signature.reasons],
+            "reasons": [
+                problem_value(Problem(ref=reason.ref, params=reason.params, told=reason.told), language) for reason in signature.reasons
+            ],
         },
         "build": msgspec.to_builtins(inspection.build),
         "build_name": None if bundle is None else bundle_text(catalogue, bundle),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MANIFEST_FORMAT = 1
 StateKind = Literal["absent", "file", "directory", "link", "other"]
+KeptBecause = Literal["first", "latest", "unfinished", "young", "found"]
+"""Why a pruning leaves a snapshot that its policy does not count."""
 
 
 def no_progress(name: str, done: int, total: int) -> None:
@@ -123,15 +125,24 @@ class KeepPolicy(msgspec.Struct, frozen=True, kw_only=True):
     minimum_free: int | None = None
 
 
+class KeptBeyond(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot that stays although the policy does not count it."""
+
+    id: str
+    because: KeptBecause
+
+
 class PruneReport(msgspec.Struct, frozen=True, kw_only=True):
     """What ``prune`` removed and kept, and the bytes it freed.
 
-    ``problems``: why some of what the removed ones held is still there. ``signal``: one that came while they were removed.
+    ``kept_beyond``: those of the kept ones that the policy does not count, and why each stays. ``problems``: why some of what the
+    removed ones held is still there. ``signal``: one that came while they were removed.
     """
 
     removed: tuple[str, ...]
     kept: tuple[str, ...]
     objects_removed: int
     bytes_freed: int
+    kept_beyond: tuple[KeptBeyond, ...] = ()
     problems: tuple[Problem, ...] = ()
     signal: int | None = None

@@ -33,6 +33,11 @@ INCOMING = "/run"
 HASH = re.compile(r"[0-9a-f]{64}\Z")
 
 
+def _of_another_size(found: int, recorded: int) -> str:
+    """Only what is shorter is cut short; something that grew was altered."""
+    return "snapshot.object-truncated" if found < recorded else "snapshot.object-damaged"
+
+
 def object_path(sha256: str) -> str:
     """Where the object lies inside the state folder."""
     return f"/objects/{sha256[:2]}/{sha256[2:]}"
@@ -59,7 +64,7 @@ class ObjectStore:
             if entry.kind != "file":
                 return "snapshot.object-foreign"
             if size is not None and entry.size != size:
-                return "snapshot.object-truncated"
+                return _of_another_size(entry.size, size)
             hasher = hashlib.sha256()
             feed(self._files, path, entry, hasher.update)
         except FileChangedError:
@@ -175,7 +180,7 @@ class ObjectStore:
         if entry.kind != "file":
             return "snapshot.object-foreign", 0
         if entry.size != state.size:
-            return "snapshot.object-truncated", 0
+            return _of_another_size(entry.size, state.size), 0
         with self._files.create_file(place) as target:
             with self._files.open_read(path) as stream:
                 source = stream.fileno()

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from atsam_safe.snapshot import manifest as manifests
 from atsam_safe.snapshot.check import sizes_needed
-from atsam_safe.snapshot.model import PruneReport
+from atsam_safe.snapshot.model import KeptBeyond, PruneReport
 from atsam_safe.snapshot.objects import HASH, object_path
 from atsam_safe.words.model import Problem, WorkstationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-    from atsam_safe.snapshot.model import KeepPolicy, Manifest
+    from atsam_safe.snapshot.model import KeepPolicy, KeptBecause, Manifest
     from atsam_safe.snapshot.state import StateFolder
 
 DAY = 86_400
@@ -48,6 +48,27 @@ def _stays(item: Manifest, counted: set[str], policy: KeepPolicy, now: float, pr
     return item.id in counted or now - item.created_seconds < policy.days * DAY or item.important or item.id in protected
 
 
+def kept_beyond(
+    snapshots: Sequence[Manifest], policy: KeepPolicy, going: Collection[str], *, now: float, latest: str | None
+) -> tuple[KeptBeyond, ...]:
+    """Why more stay than the policy counts (pure): whoever asked for two and sees three must not have to guess."""
+    ordered = sorted(snapshots, key=lambda item: item.sequence, reverse=True)
+    before_runs = [item for item in ordered if item.reason != manifests.FOUND]
+    counted = {item.id for item in before_runs[: max(policy.count, 1)]}
+    staying = (item for item in ordered if item.id not in counted and item.id not in going)
+    return tuple(KeptBeyond(id=item.id, because=_because(item, policy, now, latest)) for item in staying)
+
+
+def _because(item: Manifest, policy: KeepPolicy, now: float, latest: str | None) -> KeptBecause:
+    if item.reason == manifests.FOUND:
+        return "found"
+    if item.important:
+        return "first"
+    if item.id == latest:
+        return "latest"
+    return "young" if now - item.created_seconds < policy.days * DAY else "unfinished"
+
+
 def _aside(name: str) -> str:
     return f"/snapshots/{ASIDE}{name}"
 
@@ -69,8 +90,21 @@ class Pruning:
         self._readable = [manifests.load(state, name) for name in names]
         self._enough = policy.minimum_free is not None and self._files.free_space() >= policy.minimum_free
         self._going: tuple[str, ...] = ()
+        self._beyond: tuple[KeptBeyond, ...] = ()
         if not self._enough:
-            self._going = choose(self._readable, policy, now=time.time(), protected=self._protected(names))
+            now = time.time()
+            self._going = choose(self._readable, policy, now=now, protected=self._protected(names))
+            self._beyond = kept_beyond(self._readable, policy, self._going, now=now, latest=latest)
+
+    @property
+    def going(self) -> tuple[str, ...]:
+        """Ids of what would be removed."""
+        return self._going
+
+    @property
+    def beyond(self) -> tuple[KeptBeyond, ...]:
+        """What stays although the policy does not count it, and why."""
+        return self._beyond
 
     def run(self) -> PruneReport:
         """Remove what was chosen. Raises ``WorkstationError`` when nothing could be removed, and nothing was."""
@@ -89,6 +123,7 @@ class Pruning:
         return PruneReport(
             removed=gone,
             kept=tuple(manifest.id for manifest in self._readable if manifest.id not in gone),
+            kept_beyond=self.beyond,
             objects_removed=self._objects_removed,
             bytes_freed=self._bytes_freed,
             problems=problems,

@@ -41,7 +41,7 @@ from atsam_safe.volume.errors import printable, unavailable_problem
 from atsam_safe.words.model import AtsamSafeError, InterruptedRunError, Problem, RefusedError, WorkstationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from atsam_safe.plan.model import Plan, Step
     from atsam_safe.snapshot.model import KeepPolicy, Progress, PruneReport
@@ -386,8 +386,17 @@ def _restoring(run: Run, snapshot: str, target: Target) -> Action:
     return Action(name="restore-snapshot", record={"snapshot": snapshot, "later": list(target.later)}, carry_out=restore)
 
 
-def prune(state: StateFolder, policy: KeepPolicy, *, lock: RunLock | None = None, watch: SignalWatch | None = None) -> PruneReport:
+def prune(
+    state: StateFolder,
+    policy: KeepPolicy,
+    *,
+    lock: RunLock | None = None,
+    watch: SignalWatch | None = None,
+    agreed: Collection[str] | None = None,
+) -> PruneReport:
     """Remove old snapshots under the lock. Refused while an interrupted run is not recovered: it may need any of them.
+
+    ``agreed``: what somebody was asked about, when they were: refused where more than that would go now.
 
     A signal ends the looking at once, as its handler does; from the first change on it waits, and the report tells of it.
     """
@@ -396,6 +405,8 @@ def prune(state: StateFolder, policy: KeepPolicy, *, lock: RunLock | None = None
             with signals.passing_on():
                 _refuse_interrupted(state)
                 pruning = SnapshotStore(state).pruning(policy)
+                if agreed is not None and not set(pruning.going) <= set(agreed):
+                    raise RefusedError(Problem(ref="run.changed-meanwhile"))
             report = pruning.run()
         return report if signals.received is None else msgspec.structs.replace(report, signal=signals.received)
 

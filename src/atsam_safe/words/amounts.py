@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from atsam_safe.words.model import Language
 
 _THOUSAND: Final = 1000
+MEGABYTE: Final = 1_000_000
 BYTES: Final = "bytes"
 """The ``unit`` of a parameter that counts bytes: shown in kB, MB, GB."""
 UNITS: Final = {"entries": N_("{count} entries"), "files": N_("{count} files"), "packages": N_("{count} packages")}

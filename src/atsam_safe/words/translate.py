@@ -8,6 +8,8 @@ Rules
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from atsam_safe.words.model import DEFAULT_LANGUAGE, Explained, Problem
@@ -15,7 +17,11 @@ from atsam_safe.words.reference import N_, Reference
 from atsam_safe.words.registry import find
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from atsam_safe.words.model import Language
+
+    Options = tuple[tuple[str, str], ...]
 
 # Under these names a sentence is given the code of a fault, and the place where it was found.
 _OF_FAULTS: Final = frozenset({"reason", "fault", "detail"})
@@ -30,6 +36,7 @@ _BETWEEN: Final = {" and earlier": " et antérieurs", " and later": " et suivant
 _DAYS: Final = frozenset({"first_day", "last_day", "date"})
 _DAY: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 ACCEPTED: Final = N_("You took this risk yourself (“--accept {ref}”); it is written in the record.")
+_GIVEN: ContextVar[Options] = ContextVar("_GIVEN", default=())
 _PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 UNKNOWN: Final = Reference(
@@ -47,6 +54,27 @@ def _fill(template: str, params: dict[str, str], language: Language) -> str:
     return _PLACEHOLDER.sub(lambda match: str(params.get(match.group(1), unknown)), template)
 
 
+@contextmanager
+def commands_with(*, root: str | None, state_dir: str | None, manifests: str | None) -> Iterator[None]:
+    """Inside, every command that a sentence names carries these options (see ``words.named``)."""
+    given = (("--root", root), ("--state-dir", state_dir), ("--manifests", manifests))
+    token = _GIVEN.set(tuple((flag, value) for flag, value in given if value))
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
+
+
+def _named(text: str) -> str:
+    """``text`` with the options of this command line in the commands it names; as it is where none were given, or it names none."""
+    options = _GIVEN.get()
+    if not options or "atsam-safe " not in text:
+        return text
+    from atsam_safe.words.named import with_options  # noqa: PLC0415 - most sentences name no command
+
+    return with_options(text, options)
+
+
 def translate(message: str, language: Language) -> str:
     """The template ``message`` in ``language``, placeholders untouched; English itself when the catalogue lacks it."""
     if language == "en":
@@ -58,7 +86,7 @@ def translate(message: str, language: Language) -> str:
 
 def phrase(message: str, language: Language, **params: object) -> str:
     """A sentence marked with ``N_()`` in ``language``, its ``{placeholders}`` filled."""
-    return _fill(translate(message, language), {key: str(value) for key, value in params.items()}, language)
+    return _named(_fill(translate(message, language), {key: str(value) for key, value in params.items()}, language))
 
 
 def explain(problem: Problem, language: Language) -> Explained:
@@ -75,9 +103,9 @@ def explain(problem: Problem, language: Language) -> Explained:
         params = {**params, "ref": problem.ref}
     return Explained(
         ref=problem.ref,
-        what=_fill(translate(reference.what, language), params, language),
-        why=_fill(translate(reference.why, language), params, language),
-        next=_fill(translate(following, language), params, language),
+        what=_named(_fill(translate(reference.what, language), params, language)),
+        why=_named(_fill(translate(reference.why, language), params, language)),
+        next=_named(_fill(translate(following, language), params, language)),
         told=problem.told_elsewhere,
     )
 

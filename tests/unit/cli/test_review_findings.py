@@ -234,7 +234,9 @@ def test_whoever_looks_after_a_kill_is_told_of_it_although_every_file_looks_righ
         answer = stage.run(*stage.on, "--json", command)
         assert [error["ref"] for error in answer.json["errors"]] == ["state.interrupted-run"]
         assert (answer.code, answer.json["data"]["fit"]) == (11, False)
-        assert "Lancez « atsam-safe recover »." in stage.run(*stage.on, command).out
+        _, catalogue, _, root = stage.on
+        shown = " ".join(stage.run(*stage.on, command).out.split())
+        assert f"Lancez « atsam-safe --root {root} --manifests {catalogue} recover »." in shown
     assert stage.run(*stage.on, "recover").code == 0
     for command in ("status", "verify", "diagnose"):
         assert stage.run(*stage.on, command).code == 0

@@ -252,8 +252,14 @@ def test_orphan_receipts_are_named() -> None:
 
 def test_going_back_is_asked_nothing_that_a_new_installation_is_asked() -> None:
     """What a rollback must not be stopped by: packages, sets, systems, dependents, room. Whatever else is added has to be decided here."""
+    # that other software uses the components is only told before the question: whoever goes back must close it, too
+    using = with_program(workstation("10.14.6", STORY), "DmpConnectJS2")
+    decision = check_rollback(using, shipped_catalogue(), run=RunState())
+    (told,) = [rule for rule in decision.rules if rule.ref == "dependents.present"]
+    assert (decision.exit_code, told.outcome, told.notice) == (0, "pass", True)
     asked = {one.ref for one in RULES if "rollback" in one.commands}
     assert asked == {
+        "dependents.present",
         "processes.blocking",
         "system.installer-running",
         "system.on-battery",
@@ -269,7 +275,6 @@ def test_going_back_is_asked_nothing_that_a_new_installation_is_asked() -> None:
         "os.unreadable",
         "components.altered-files",
         "components.foreign-files",
-        "dependents.present",
         "system.restart-pending",
         "space.too-little",
         "config.ini-pair-broken",

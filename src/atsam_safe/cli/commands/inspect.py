@@ -32,7 +32,7 @@ def run(session: Session, *, packages: list[str]) -> CommandResult:
         exit_code=UNTRUSTED if refused else OK,
         data={"packages": [inspection_value(inspection, catalogue, session.language) for inspection in inspections]},
         problems=tuple(
-            Problem(ref=reason.ref, params=reason.params, evidence={"path": inspection.path})
+            Problem(ref=reason.ref, params=reason.params, told=reason.told, evidence={"path": inspection.path})
             for inspection in refused
             for reason in inspection.signature.reasons
         ),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from atsam_safe.cli.session import Session
     from atsam_safe.facts.model import Facts
     from atsam_safe.guard import Decision
+    from atsam_safe.guard.model import RuleResult
     from atsam_safe.packages.opening import OpenedPackages
     from atsam_safe.plan.model import Plan
 
@@ -60,7 +61,7 @@ class Installation:
         self.changing = changing
         self.elsewhere = elsewhere
         # what of the workstation's own disk would then stand in the way of the real installation
-        self.lacking: tuple[Problem, ...] = ()
+        self.lacking: tuple[RuleResult, ...] = ()
         self.opened = opened
         self.payload = payload_paths(changing.catalogue, opened.inspections)
         self.after: Facts | None = None
@@ -83,7 +84,8 @@ class Installation:
         language = changing.session.language
         data = {**decision_value(decision, language), "plan": plan_value(plan, changing.catalogue, language)}
         damaged = changing.damaged_snapshots()
-        missing = changing.consent(plan_blocks(plan, changing.catalogue, language))
+        before_asking = (*(rule_problem(rule) for rule in decision.notices), *damaged)
+        missing = changing.consent(plan_blocks(plan, changing.catalogue, language), before_asking)
         if missing is not None:
             return changing.without_consent(missing, data)
         with changing.locked_state() as (state, lock):
@@ -110,7 +112,7 @@ class Installation:
         if self.card_verdict is not None:
             data["card"] = self.card_verdict.data
         said_after = (*self.missed, *self._asked_of_next_start()) if result.outcome == "committed" else ()
-        told = told_after(decision, plan, result, changing.state_place, before)
+        told = told_after(decision, changing.command, plan, result, changing.state_place, before)
         notices = [*told, *damaged, *said_by_card, *said_after]
         return changing.answer(result, facts=self.after, data=data, notices=notices, exit_code=self._exit_code(result.exit_code))
 
@@ -124,7 +126,7 @@ class Installation:
         accepted = frozenset(changing.session.options.accept)
         decision = check(facts, changing.catalogue, inspections, accepted=accepted, run=RunState())
         if self.elsewhere:
-            self.lacking = tuple(rule_problem(rule) for rule in decision.reasons if rule.ref in _OF_THE_DISK)
+            self.lacking = tuple(rule for rule in decision.reasons if rule.ref in _OF_THE_DISK)
             decision = check(msgspec.structs.replace(facts, space=None), changing.catalogue, inspections, accepted=accepted, run=RunState())
         accepted_as = decision
         decision, plan = planned(

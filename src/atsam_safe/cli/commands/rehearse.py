@@ -19,6 +19,8 @@ from atsam_safe.cli.world import catalogue_of, existing
 from atsam_safe.guard.overwriting import payload_paths
 from atsam_safe.guard.space import estimate
 from atsam_safe.packages import open_packages
+from atsam_safe.report.decisions import rule_problem, rule_value
+from atsam_safe.report.result import OK, REFUSED, RESTART_NEEDED
 from atsam_safe.snapshot.scope import list_scope
 from atsam_safe.transaction.rehearsal import SCRATCH_PREFIX
 from atsam_safe.volume.scratch_folder import scratch_folder
@@ -27,9 +29,13 @@ from atsam_safe.workstation.offline import OfflineWorkstation
 from atsam_safe.workstation.scratch import ScratchCopy, copy_paths, watch_observation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atsam_safe.guard.model import RuleResult
     from atsam_safe.guard.space import Room
     from atsam_safe.packages.opening import OpenedPackages
     from atsam_safe.report.result import CommandResult
+    from atsam_safe.words.model import Language
 
 _MEGABYTE: Final = 1_000_000
 
@@ -39,10 +45,13 @@ def run(session: Session, *, package: str, scratch: str | None = None) -> Comman
     path = existing(package)
     refuse_facts(session, "rehearse")
     catalogue = catalogue_of(session)
-    with open_packages(path, catalogue.trust, catalogue, datetime.now(UTC), depth="archive") as opened:
-        parent = _parent(scratch)
-        with scratch_folder(SCRATCH_PREFIX, parent, _not_writable(str(parent))) as folder:
-            return _rehearse(session, opened, folder / "volume")
+    parent = _parent(scratch)
+    _require_outside(session, parent)
+    with (
+        open_packages(path, catalogue.trust, catalogue, datetime.now(UTC), depth="archive") as opened,
+        scratch_folder(SCRATCH_PREFIX, parent, _not_writable(str(parent))) as folder,
+    ):
+        return _rehearse(session, opened, folder / "volume")
 
 
 def _not_writable(place: str) -> Problem:
@@ -62,6 +71,17 @@ def _parent(scratch: str | None) -> Path:
     return Path(scratch)
 
 
+def _require_outside(session: Session, parent: Path) -> None:
+    """The copy would be written to the very workstation that is only to be read; raises ``UsageError`` (``usage.scratch-inside``).
+
+    Asked of a volume that does not run: on the running system every folder is one of the workstation's.
+    """
+    root = session.options.root
+    if root is not None and parent.resolve().is_relative_to(Path(root).resolve()):
+        params = {"path": str(parent), "root": root}
+        raise UsageError(Problem(ref="usage.scratch-inside", params=params, evidence=dict(params)))
+
+
 def _rehearse(session: Session, opened: OpenedPackages, root: Path) -> CommandResult:
     # The decision is made on the workstation itself: a refusal needs no copy. Only its room and its rights do not count: nothing is
     # written there, everything here.
@@ -71,7 +91,8 @@ def _rehearse(session: Session, opened: OpenedPackages, root: Path) -> CommandRe
         observed, decision, plan = installation.decide()
         if plan is None:
             return installation.refused(decision)
-        _require_room(root.parent, estimate(observed, real.catalogue, opened.inspections))
+        room = estimate(observed, real.catalogue, opened.inspections)
+        _require_room(root.parent, room)
         payload = payload_paths(real.catalogue, opened.inspections)
         facts, paths = watch_observation(real.workstation.volume, real.catalogue, payload)
         root.mkdir(mode=0o700)
@@ -84,8 +105,23 @@ def _rehearse(session: Session, opened: OpenedPackages, root: Path) -> CommandRe
     options = msgspec.structs.replace(session.options, root=str(root), state_dir=None, yes=True)
     on_copy = Changing(Session(options, session.language), "rehearse")
     result = Installation(on_copy, opened).run()
-    result = msgspec.structs.replace(result, notices=(*result.notices, *installation.lacking))
-    return _with_forecast(result, copy, plan.bytes_to_write)
+    return _with_forecast(_with_lacking(result, installation.lacking, session.language), copy, plan.bytes_to_write, room)
+
+
+def _with_lacking(result: CommandResult, lacking: Sequence[RuleResult], language: Language) -> CommandResult:
+    """What of the workstation's own disk would have the installation refused decides the answer: a forecast must foresee it.
+
+    A rehearsal that failed has a reason of its own, and tells the rest beside it.
+    """
+    if not lacking:
+        return result
+    problems = tuple(rule_problem(rule) for rule in lacking)
+    if result.exit_code not in {OK, RESTART_NEEDED}:
+        return msgspec.structs.replace(result, notices=(*result.notices, *problems))
+    refs = {rule.ref for rule in lacking}
+    rules = [value for value in result.data["rules"] if value["ref"] not in refs]
+    data = {**result.data, "decision": "refuse", "rules": [*rules, *(rule_value(rule, language) for rule in lacking)]}
+    return msgspec.structs.replace(result, exit_code=REFUSED, data=data, problems=problems)
 
 
 def _require_room(folder: Path, room: Room) -> None:
@@ -97,14 +133,18 @@ def _require_room(folder: Path, room: Room) -> None:
         raise RefusedError(Problem(ref="rehearsal.no-room", params=params, evidence={"needed": needed, "free": free}))
 
 
-def _with_forecast(result: CommandResult, copy: ScratchCopy, bytes_to_write: int) -> CommandResult:
-    """Add what the run on the copy measured. The snapshot's place is dropped: it is gone with the copy."""
+def _with_forecast(result: CommandResult, copy: ScratchCopy, bytes_to_write: int, room: Room) -> CommandResult:
+    """Add what the run on the copy measured, and the free space that the real one asks for (``room``: the figure of its refusal).
+
+    The snapshot's place is dropped: it is gone with the copy.
+    """
     transaction = result.data.get("transaction")
     if transaction is None:
         return result
     forecast = {
         "seconds": transaction["seconds"],
         "bytes": bytes_to_write + transaction["bytes_reserved"],
+        "bytes_asked": room.total,
         "copied_files": copy.files,
         "copied_bytes": copy.bytes,
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from atsam_safe.cli.changing import Changing
+from atsam_safe.cli.told_after import notices_after
 from atsam_safe.guard import RunState, check_rollback
 from atsam_safe.guard.strangers import first_of
 from atsam_safe.report.blocks import Heading, Line
@@ -61,7 +62,7 @@ def run(session: Session, *, snapshot: str | None) -> CommandResult:
         )
     blocks = _plan(session, target, later, work)
     data: dict[str, object] = {"restored": target.id, "changed_since": list(work[:_MAXIMUM_NAMED])}
-    missing = changing.consent(blocks)
+    missing = changing.consent(blocks, (*(rule_problem(rule) for rule in decision.notices), *changing.damaged_snapshots()))
     if missing is not None:
         return changing.without_consent(missing, data)
     with changing.locked_state() as (state, lock), changing.progress() as progress:
@@ -85,7 +86,7 @@ def run(session: Session, *, snapshot: str | None) -> CommandResult:
         data["changed_since"] = list(again[:_MAXIMUM_NAMED])
     if result.outcome == "nothing-to-do":
         data["nothing_to_do"] = True
-    return changing.answer(result, data=data)
+    return changing.answer(result, data=data, notices=notices_after(decision, "rollback", done=result.outcome == "committed"))
 
 
 def _plan(session: Session, target: Snapshot, later: tuple[str, ...], work: tuple[str, ...]) -> list[Block]:

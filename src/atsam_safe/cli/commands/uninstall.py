@@ -70,7 +70,7 @@ def run(session: Session) -> CommandResult:
         return CommandResult(command="uninstall", exit_code=OK, data=data, notices=notices, catalogue=origin_of(changing.catalogue))
     changing.require_state_outside(plan.scope)
     data["plan"] = plan_value(plan, changing.catalogue, changing.session.language)
-    missing = changing.consent(plan_blocks(plan, changing.catalogue, session.language))
+    missing = changing.consent(plan_blocks(plan, changing.catalogue, session.language), notices)
     if missing is not None:
         return changing.without_consent(missing, data)
     return _carry_out(changing, decision, plan, data)
@@ -113,5 +113,5 @@ def _carry_out(changing: Changing, decision: Decision, plan: Plan, data: dict[st
                 lock=lock,
                 progress=progress,
             )
-    notices = [*told_after(decision, plan, result, changing.state_place, before), *damaged]
+    notices = [*told_after(decision, changing.command, plan, result, changing.state_place, before), *damaged]
     return changing.answer(result, facts=seen[-1] if seen else None, data=data, notices=notices)

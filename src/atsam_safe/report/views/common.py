@@ -12,6 +12,7 @@ from atsam_safe.words.translate import explain, phrase
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from atsam_safe.report.result import CatalogueOrigin
     from atsam_safe.words.model import Explained, Language, Problem
 
 NONE: Final = "—"
@@ -45,6 +46,24 @@ def moment(written: str, language: Language) -> str:
     except ValueError:
         return written
     return when.strftime("%d/%m/%Y %H:%M" if language == "fr" else "%Y-%m-%d %H:%M")
+
+
+def catalogue_banner(origin: CatalogueOrigin | None, language: Language) -> list[Block]:
+    """Another catalogue decides what is trusted: whoever reads, or is asked, must know before anything else."""
+    if origin is None:
+        return []
+    text = phrase(
+        N_("WARNING: decided with another catalogue than the program's own: {origin} ({digest})."),
+        language,
+        origin=origin.origin,
+        digest=origin.digest[:16],
+    )
+    return [Line(text, 0, "warning"), Line("")]
+
+
+def good_to_know(found: Sequence[Problem], language: Language) -> list[Block]:
+    """What a person must know although nothing stands in the way; nothing when there is nothing."""
+    return [Heading(phrase(N_("Good to know"), language)), *problems(found, language, "warning")] if found else []
 
 
 def numbered(explanations: Iterable[Explained], language: Language, tone: Tone = "bad", start: int = 1) -> list[Block]:

@@ -57,8 +57,9 @@ def manifests_view(result: CommandResult, language: Language) -> list[Block]:
     data = result.data
     if "check" in data:
         checked = data["check"]
-        text = phrase(N_("The catalogue {origin} is right (files: {files})."), language, origin=checked["origin"], files=checked["files"])
-        return [Verdict(text, "good")]
+        own = N_("The program's own catalogue is right (files: {files}).")
+        text = own if result.catalogue is None else N_("The catalogue {origin} is right (files: {files}).")
+        return [Verdict(phrase(text, language, origin=checked["origin"], files=checked["files"]), "good")]
     if "entry" in data:
         return _entry(data, language)
     if "bundles" not in data:

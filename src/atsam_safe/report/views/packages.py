@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from atsam_safe.report.blocks import Block, Heading, Line, Table, Tone, Verdict
+from atsam_safe.report.result import BUSY, PRIVILEGES
 from atsam_safe.report.views.common import NONE, labelled, moment, numbered, yes_no
 from atsam_safe.words.amounts import size
 from atsam_safe.words.model import Explained
@@ -42,6 +43,13 @@ WARNINGS: Final = {
     "component-undecided": N_("It does not say plainly whether a part of it is installed (its own scripts, not run, decide): {detail}."),
     "external-cabinet": N_("It needs a file that lies beside it: {detail}."),
     "windows-does-not-confirm": N_("Windows does not confirm its signature (code {detail})."),
+}
+
+
+# The package is right: who asks, or when, is not. Nobody may read that as a refusal of the package.
+_NOT_YET: Final = {
+    PRIVILEGES: N_("Nothing speaks against this package here, but the rights of an administrator are needed to install it."),
+    BUSY: N_("Nothing speaks against this package here, but another run is under way on this workstation."),
 }
 
 
@@ -166,7 +174,9 @@ def check_view(result: CommandResult, language: Language) -> list[Block]:
         return []
     refused = data["decision"] == "refuse"
     blocks: list[Block] = []
-    if refused:
+    if result.exit_code in _NOT_YET:
+        blocks.append(Verdict(phrase(_NOT_YET[result.exit_code], language), "warning"))
+    elif refused:
         blocks.append(
             Verdict(phrase(N_("REFUSED: this package must not be installed on this workstation. Nothing was touched."), language), "bad")
         )

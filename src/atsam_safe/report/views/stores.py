@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from atsam_safe.report.blocks import Block, Line, Table, Verdict
+from atsam_safe.report.blocks import Block, Heading, Line, Table, Verdict
 from atsam_safe.report.result import OK
 from atsam_safe.report.views.common import labelled, moment, problems
 from atsam_safe.words.amounts import size
@@ -12,6 +12,8 @@ from atsam_safe.words.reference import N_
 from atsam_safe.words.translate import phrase
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from atsam_safe.report.result import CommandResult
     from atsam_safe.words.model import Language
 
@@ -24,15 +26,35 @@ REASONS: Final = {
 }
 
 
+_FOLDER_DEPTH: Final = 4
+"""Parts of a path that tell whose folder it is: « /Library/Frameworks/galssosx.framework »."""
+
+
 def _reason(reason: str, language: Language) -> str:
     """Why a snapshot was taken, in words."""
     return phrase(REASONS.get(reason, reason), language)
+
+
+BEYOND: Final = {
+    "first": N_("it is the state before the very first change of this workstation"),
+    "latest": N_("it is the state that a rollback goes back to"),
+    "unfinished": N_("a run that has not ended may need it"),
+    "young": N_("it is too young"),
+    "found": N_("it belongs to a snapshot that is kept"),
+}
 
 
 def _listed(data: dict[str, Any], language: Language) -> list[Block]:
     snapshots = data["snapshots"]
     if not snapshots and not data["damaged"]:
         return [Verdict(phrase(N_("There is no snapshot yet."), language), "neutral")]
+    damaged = tuple((identifier, "", phrase(N_("DAMAGED"), language), "", "") for identifier in data["damaged"])
+    table = _table(snapshots, language, damaged)
+    return [Verdict(phrase(N_("Snapshots: {count}."), language, count=len(table.rows)), "neutral"), table]
+
+
+def _table(snapshots: Iterable[dict[str, Any]], language: Language, more: tuple[tuple[str, ...], ...] = ()) -> Table:
+    """Snapshots, one a line, and ``more`` lines."""
     headers = tuple(phrase(header, language) for header in (N_("Snapshot"), N_("Date"), N_("Reason"), N_("Files"), N_("Size")))
     rows = tuple(
         (
@@ -44,8 +66,23 @@ def _listed(data: dict[str, Any], language: Language) -> list[Block]:
         )
         for snapshot in snapshots
     )
-    rows += tuple((identifier, "", phrase(N_("DAMAGED"), language), "", "") for identifier in data["damaged"])
-    return [Verdict(phrase(N_("Snapshots: {count}."), language, count=len(rows)), "neutral"), Table(headers, rows)]
+    return Table(headers, rows + more)
+
+
+def removal_blocks(going: Sequence[dict[str, Any]], beyond: Iterable[Mapping[str, str]], language: Language) -> list[Block]:
+    """What a pruning is about to remove for good, for a person to accept."""
+    return [
+        Heading(phrase(N_("What will be done"), language)),
+        Line(phrase(N_("These snapshots are removed for good; nobody can go back to them afterwards."), language), 1, "warning"),
+        _table(going, language),
+        *_beyond(beyond, language),
+    ]
+
+
+def _beyond(beyond: Iterable[Mapping[str, str]], language: Language) -> list[Block]:
+    """Why more snapshots stay than were asked for."""
+    text = N_("Kept besides: {snapshot}, because {reason}.")
+    return [Line(phrase(text, language, snapshot=kept["id"], reason=phrase(BEYOND[kept["because"]], language)), 1) for kept in beyond]
 
 
 def _shown(data: dict[str, Any], language: Language) -> list[Block]:
@@ -63,11 +100,32 @@ def _shown(data: dict[str, Any], language: Language) -> list[Block]:
     script = "restore.cmd" if "\\" in snapshot["place"] else "restore.sh"
     text = N_("To go back to it without this program, run the script {script} that lies there.")
     blocks.append(Line(phrase(text, language, script=script)))
-    return blocks
+    return [*blocks, *_content(data, language)]
+
+
+def _content(data: dict[str, Any], language: Language) -> list[Block]:
+    """What of which folder is in it; the files themselves are too many for a screen, and are in the answer for scripts."""
+    kept: dict[str, list[int]] = {}
+    for entry in data.get("manifest", {}).get("paths", ()):
+        if entry["kind"] == "file":
+            folder = "/".join(entry["path"].split("/")[:-1][:_FOLDER_DEPTH]) or "/"
+            kept.setdefault(folder, []).append(entry.get("size", 0))
+    if not kept:
+        return []
+    headers = tuple(phrase(header, language) for header in (N_("Folder"), N_("Files"), N_("Size")))
+    rows = tuple((folder, str(len(sizes)), size(sum(sizes), language)) for folder, sizes in sorted(kept.items()))
+    every = N_("“atsam-safe --json snapshots show {snapshot}” names every file (data.manifest.paths).")
+    return [
+        Heading(phrase(N_("What it contains"), language)),
+        Table(headers, rows),
+        Line(phrase(every, language, snapshot=data["snapshot"]["id"]), 1),
+    ]
 
 
 def _checked(result: CommandResult, language: Language) -> list[Block]:
     report = result.data["check"]
+    if not report["snapshots"] and not result.problems:
+        return [Verdict(phrase(N_("There is no snapshot yet: there is nothing to check."), language), "neutral")]
     good = not report["broken"] and not result.problems
     text = N_("The store is whole: every snapshot can be restored.") if good else N_("The store is damaged.")
     blocks: list[Block] = [Verdict(phrase(text, language), "good" if good else "bad")]
@@ -86,6 +144,8 @@ def _checked(result: CommandResult, language: Language) -> list[Block]:
 
 def _pruned(result: CommandResult, language: Language) -> list[Block]:
     report = result.data["prune"]
+    if not report["kept"] and not report["removed"] and not result.problems:
+        return [Verdict(phrase(N_("There is no snapshot yet: there is nothing to remove."), language), "neutral")]
     text = phrase(
         N_("Snapshots removed: {removed}; kept: {kept}; {size} freed."),
         language,
@@ -93,7 +153,8 @@ def _pruned(result: CommandResult, language: Language) -> list[Block]:
         kept=len(report["kept"]),
         size=size(report["bytes_freed"], language),
     )
-    return [Verdict(text, "good" if result.exit_code == OK else "warning"), *problems(result.problems, language)]
+    blocks: list[Block] = [Verdict(text, "good" if result.exit_code == OK else "warning")]
+    return [*blocks, *_beyond(report["kept_beyond"], language), *problems(result.problems, language)]
 
 
 def snapshots_view(result: CommandResult, language: Language) -> list[Block]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from atsam_safe.catalogue.names import set_text
 from atsam_safe.guard.strangers import first_of
 from atsam_safe.plan.duration import estimated_seconds
-from atsam_safe.report.blocks import Block, Heading, Line, Table, Tone, Verdict
-from atsam_safe.report.recovered import FOUND_KEPT, HEADLINES, NOTHING_ELSE, is_brought_back
-from atsam_safe.report.result import OK, RESTART_NEEDED
+from atsam_safe.report.blocks import Block, Heading, Line, Table, Verdict
+from atsam_safe.report.headlines import HEADLINES
+from atsam_safe.report.recovered import FOUND_KEPT, NOTHING_ELSE, THEN, is_brought_back
+from atsam_safe.report.result import BUSY, OK, PRIVILEGES, REFUSED, RESTART_NEEDED, UNTRUSTED
 from atsam_safe.report.transactions import inventories_gone, live_notes
-from atsam_safe.report.views.common import numbered, problems, section, unique, unseen_card
+from atsam_safe.report.views.common import good_to_know, numbered, section, unique, unseen_card
 from atsam_safe.report.views.packages import explained, rules_blocks
-from atsam_safe.words.amounts import decimal, size
+from atsam_safe.words.amounts import MEGABYTE, decimal, size
 from atsam_safe.words.reference import N_
 from atsam_safe.words.translate import explain, phrase
 
@@ -30,16 +31,8 @@ _DONE: Final = {
     "uninstall": N_("All components were removed, and nothing else was touched."),
     "uninstall-with-others": N_("All components were removed, and with their folders files of others that lay there."),
     "rollback": N_("The workstation is back in the state of the snapshot."),
-    "recover": N_("The interrupted run was dealt with."),
+    "recover": N_("The interrupted run was undone: the workstation is back as it was before that run."),
     "rehearse": N_("The rehearsal succeeded; the workstation itself was not touched."),
-}
-_FAILED: Final[dict[int, tuple[str, Tone]]] = {
-    10: (N_("REFUSED. Nothing was touched."), "bad"),
-    12: (N_("The package cannot be trusted. Nothing was touched."), "bad"),
-    2: (N_("The command was not carried out."), "bad"),
-    20: (N_("It failed, and everything is back as it was before."), "warning"),
-    21: (N_("It failed, and NOT everything could be put back. Read what follows before doing anything else."), "bad"),
-    30: (N_("Done. A restart is needed."), "good"),
 }
 PHASES: Final = {
     "stop-service": N_("stop the services"),
@@ -113,17 +106,22 @@ def _verdict(result: CommandResult, language: Language) -> Verdict:
         message = _DONE[result.command]
         if result.command == "uninstall" and result.data.get("plan", {}).get("strangers"):
             message = _DONE["uninstall-with-others"]
+        if (result.data.get("transaction") or {}).get("outcome") == "unchanged":
+            message = N_("The interrupted run had not touched anything yet: the workstation is as it was.")
         if result.data.get("nothing_to_do"):
             message = NOTHING_ELSE if is_brought_back(result) else N_("There was nothing to do; nothing was touched.")
         return Verdict(phrase(message, language), "good")
+    if result.command == "rehearse" and result.exit_code == REFUSED and result.data.get("transaction"):
+        text = N_("The rehearsal succeeded on the copy, but the installation itself would be REFUSED. The workstation was not touched.")
+        return Verdict(phrase(text, language), "bad")
     if result.command == "rehearse" and result.exit_code in {20, 21}:
         return Verdict(
             phrase(N_("The rehearsal FAILED on the copy: the installation would fail. The workstation itself was not touched."), language),
             "bad",
         )
-    message, tone = _FAILED.get(result.exit_code, (N_("The command was stopped; the workstation was made safe."), "warning"))
+    message, tone = HEADLINES.get(result.exit_code, (N_("The command was stopped; the workstation was made safe."), "warning"))
     if is_brought_back(result):
-        message = HEADLINES.get(result.exit_code, message)
+        message = THEN.get(result.exit_code, message)
     return Verdict(phrase(message, language), tone)
 
 
@@ -161,7 +159,13 @@ def _proof(data: dict[str, Any], language: Language) -> list[Block]:
         blocks.append(Line(phrase(N_("Digest before: {digest}"), language, digest=before), 1))
         blocks.append(Line(phrase(N_("Digest after:  {digest}"), language, digest=after), 1))
         if before == after:
-            blocks.append(Line(phrase(N_("The two are equal: nothing has changed."), language), 1, "good"))
+            undone = (data.get("transaction") or {}).get("outcome") == "rolled-back"
+            text = (
+                N_("The two are equal: the workstation is exactly as it was before.")
+                if undone
+                else N_("The two are equal: nothing has changed.")
+            )
+            blocks.append(Line(phrase(text, language), 1, "good"))
     return blocks
 
 
@@ -179,7 +183,7 @@ def transaction_view(result: CommandResult, language: Language) -> list[Block]:
     if not data:
         return []
     blocks: list[Block] = [_verdict(result, language)]
-    if "rules" in data and result.exit_code in {10, 12, 13}:
+    if "rules" in data and result.exit_code in {REFUSED, UNTRUSTED, PRIVILEGES, BUSY} and not data.get("transaction"):
         blocks += rules_blocks(data["rules"], language)
         if data.get("recommended"):
             text = phrase(N_("The right build for this workstation: {build}."), language, build=data["recommended_name"])
@@ -200,9 +204,7 @@ def transaction_view(result: CommandResult, language: Language) -> list[Block]:
         blocks += [Heading(phrase(N_("The way back"), language)), *proof]
     if result.exit_code == 0 and "plan" in data:
         blocks += _not_done_here(data["plan"]["needs_live_notes"], language)
-    if result.notices:
-        blocks += [Heading(phrase(N_("Good to know"), language)), *problems(result.notices, language, "warning")]
-    return blocks
+    return blocks + good_to_know(result.notices, language)
 
 
 def rehearse_view(result: CommandResult, language: Language) -> list[Block]:
@@ -211,10 +213,10 @@ def rehearse_view(result: CommandResult, language: Language) -> list[Block]:
     forecast = result.data.get("forecast")
     if forecast:
         text = phrase(
-            N_("On the workstation itself, expect about {seconds} s and {space} of disk."),
+            N_("On the workstation itself, expect about {seconds} s; {needed} MB of free space are asked for before anything begins."),
             language,
             seconds=decimal(float(forecast["seconds"]), language),
-            space=size(int(forecast["bytes"]), language),
+            needed=-(-int(forecast["bytes_asked"]) // MEGABYTE),
         )
         blocks += [Heading(phrase(N_("Forecast"), language)), Line(text, 1)]
     return blocks

@@ -164,6 +164,30 @@ REFERENCES: Final = (
         next=N_("Start it, and check that it reads the card."),
     ),
     Reference(
+        ref="dependents.present.around",
+        what=N_("Other software on this workstation uses these components: {dependents}."),
+        why=N_("Its own files are not touched; the components it uses are replaced under it."),
+        next=N_("Close it before you start."),
+    ),
+    Reference(
+        ref="dependents.present.back",
+        what=N_("Other software on this workstation uses these components: {dependents}."),
+        why=N_("Its own files were not touched; the components it uses are those of before again."),
+        next=N_("Start it, and check that it reads the card."),
+    ),
+    Reference(
+        ref="dependents.present.rehearsed",
+        what=N_("Other software on this workstation uses these components: {dependents}."),
+        why=N_("Nothing has changed for it: this was only a rehearsal. The installation itself does not touch its own files either."),
+        next=N_("Close it before the installation itself."),
+    ),
+    Reference(
+        ref="dependents.present.unchanged",
+        what=N_("Other software on this workstation uses these components: {dependents}."),
+        why=N_("Nothing has changed for it."),
+        next=N_("Nothing to do as long as nothing is installed or removed."),
+    ),
+    Reference(
         ref="dependents.present.kept",
         what=N_("Other software on this workstation uses these components: {dependents}."),
         why=N_("Its own files are not touched, and it is checked again after the installation."),
@@ -363,6 +387,13 @@ REFERENCES: Final = (
         what=N_("“{ref}” is not the reference of a rule."),
         why=N_("A risk is accepted by the exact reference of its rule, so that the record says what was accepted."),
         next=N_("Run “atsam-safe check” and copy the reference it shows."),
+        exit_code=2,
+    ),
+    Reference(
+        ref="accept.unknown-rule.like",
+        what=N_("“{ref}” is not the reference of a rule."),
+        why=N_("A risk is accepted by the exact reference of its rule, so that the record says what was accepted."),
+        next=N_("Like it, there are: {close}. “atsam-safe check” shows the references that concern this workstation."),
         exit_code=2,
     ),
     Reference(

@@ -33,6 +33,20 @@ REFERENCES: Final = (
         exit_code=12,
     ),
     Reference(
+        ref="package.not-a-package.nothing-inside",
+        what=N_("“{package}” holds no installer that this program can read."),
+        why=N_("Everything in it was looked at; what a file contains decides, not its name."),
+        next=N_("Name the installer itself (.pkg, .dmg or .msi), or the folder that holds it."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.not-a-package.old-form",
+        what=N_("“{package}” is a folder in the form of packages before macOS 10.5; this program cannot read it."),
+        why=N_("Such a package carries no signature: nothing proves where it comes from."),
+        next=N_("Ask the publisher for the package as a single file (.pkg or .dmg)."),
+        exit_code=12,
+    ),
+    Reference(
         ref="package.program-compressed",
         what=N_("“{package}” is a program that unpacks its installers itself ({technology}): they cannot be seen without running it."),
         why=N_("Nothing is ever run only to see what it would do."),

@@ -107,7 +107,7 @@ REFERENCES: Final = (
     ),
     Reference(
         ref="usage.option-needs-value",
-        what=N_("“{option}” must be followed by a value ({value})."),
+        what=N_("“{option}” must be followed by a value ({argument})."),
         why=N_("Nothing is done when it is not clear what is asked."),
         next=N_("Write the value after the option, then run the command again."),
         exit_code=2,
@@ -176,6 +176,13 @@ REFERENCES: Final = (
         exit_code=2,
     ),
     Reference(
+        ref="usage.argument-unexpected.action",
+        what=N_("“atsam-safe {command}” has no command “{argument}”."),
+        why=N_("Nothing is done when it is not clear what is asked."),
+        next=N_("It has these: {actions}."),
+        exit_code=2,
+    ),
+    Reference(
         ref="usage.argument-empty",
         what=N_("One of the names given to the command is empty."),
         why=N_("An empty name would mean the current folder, which is surely not what is meant."),
@@ -229,6 +236,13 @@ REFERENCES: Final = (
         what=N_("“{path}” exists already."),
         why=N_("The program never writes over what is already there."),
         next=N_("Choose a folder that does not exist yet."),
+        exit_code=2,
+    ),
+    Reference(
+        ref="usage.scratch-inside",
+        what=N_("“{path}” lies inside the workstation itself ({root})."),
+        why=N_("A rehearsal only reads the workstation; its copy must lie elsewhere. Nothing was touched."),
+        next=N_("Name a folder outside the workstation with “--scratch”."),
         exit_code=2,
     ),
     Reference(

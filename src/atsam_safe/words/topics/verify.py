@@ -17,7 +17,10 @@ _SEEN: Final = (
         ref="receipts.damaged",
         what=N_("The installation receipt of a component cannot be read: {receipts}."),
         why=N_("The system no longer knows which files belong to it; some could be left behind when it is removed."),
-        next=N_("The catalogue's own list can be used instead, and what is left is reported: “--accept receipts.damaged”."),
+        next=N_(
+            "To install or remove all the same, add “--accept receipts.damaged” to that command: the catalogue's own list is then used, "
+            "and what is left is reported."
+        ),
         acceptable=True,
     ),
     Reference(
