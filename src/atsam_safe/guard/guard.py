@@ -12,6 +12,7 @@ from atsam_safe.guard import (
     rules_bundle,
     rules_conditions,
     rules_essential,
+    rules_meeting,
     rules_os,
     rules_package,
     rules_payload,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 RULES: Final = (
     *rules_package.RULES,
     *rules_payload.RULES,
+    *rules_meeting.RULES,
     *rules_essential.RULES,
     *rules_os.RULES,
     *rules_bundle.RULES,

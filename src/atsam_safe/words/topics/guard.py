@@ -356,6 +356,7 @@ TITLES: Final = {
     "package.overwrites-foreign": N_("Nothing of other software would be overwritten"),
     "package.writes-system": N_("Nothing is written in folders of macOS itself"),
     "package.writes-own-folder": N_("Nothing is written into this program’s own folder"),
+    "package.path-collision": N_("What the components bring can lie side by side"),
     "package.unknown-paths": N_("Every component keeps to its known places"),
     "package.essential-missing": N_("Every component brings its programs"),
     "package.essential-unusable": N_("The programs of every component can run here"),

@@ -149,6 +149,23 @@ REFERENCES: Final = (
         next=N_("Do not install this package. Ask the publisher why it writes there."),
     ),
     Reference(
+        ref="package.path-collision.together",
+        what=N_(
+            "{component} brings {path}, and {other_component} brings {other}: on a Mac's disk these cannot both be there (such paths: "
+            "{count})."
+        ),
+        why=N_("Which one would remain depends on chance: this is how a checked file is replaced by another, or led elsewhere by a link."),
+        next=N_("Do not install these packages together. Show this message to their publishers."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.path-collision.settings",
+        what=N_("{component} brings {path}: on a Mac's disk this is the settings file {other}, which is kept."),
+        why=N_("It would take the place of your settings under another spelling of their name. No genuine package does that."),
+        next=N_("Do not install it, and show this message to its publisher."),
+        exit_code=12,
+    ),
+    Reference(
         ref="package.unknown-paths",
         what=N_(
             "{component}: the package brings programs or start-up files that this component never had (number: {count}, first {path})."
