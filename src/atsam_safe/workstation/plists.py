@@ -50,7 +50,7 @@ def read_plist(data: bytes) -> Any:  # noqa: ANN401 - a property list is any tre
 
 
 def write_plist(value: Any, form: plistlib.PlistFormat) -> bytes:  # noqa: ANN401 - as above
-    """``value`` as a property list. Raises ``PlistError``: not all that can be read can be written (a number past 64 bits, deep nesting)."""
+    """``value`` as a property list. Raises ``PlistError``: not all that is read can be written (numbers past 64 bits)."""
     try:
         return plistlib.dumps(value, fmt=form, sort_keys=False)
     except _MALFORMED as error:
