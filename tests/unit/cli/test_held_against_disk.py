@@ -158,3 +158,15 @@ def test_files_behind_a_link_are_not_called_missing(stage: Stage) -> None:
         assert answer.code == 11
         assert told["component.behind-link"]["links"] == ["/Library/Frameworks"]
         assert told["component.files-missing"]["paths"] == ["/Library/Application Support/Galss/galsvosx"]
+
+
+def test_a_way_back_whose_note_is_gone_is_found_all_the_same(stage: Stage) -> None:
+    """« There is no snapshot yet. Nothing was ever changed by this program » was the answer, beside a list that showed it."""
+    before = stage.run("--json", *stage.on, "status").json["data"]["components"]
+    assert stage.run("--json", *stage.on, "--yes", "install", stage.package("ATSAM-4.41.pkg")).code == 0
+    (stage.folder / "poste" / DEFAULT_PLACE[1:] / "latest").unlink()
+    listed = stage.run("--json", *stage.on, "snapshots", "list").json["data"]
+    assert listed["latest"] == listed["snapshots"][0]["id"]
+    answer = stage.run("--json", *stage.on, "--yes", "rollback")
+    assert (answer.code, answer.json["data"]["restored"]) == (0, listed["latest"])
+    assert stage.run("--json", *stage.on, "status").json["data"]["components"] == before
