@@ -354,7 +354,7 @@ TITLES: Final = {
     "package.no-bill": N_("Every component lists its files"),
     "package.unknown-release": N_("Every component is a known release"),
     "package.overwrites-foreign": N_("Nothing of other software would be overwritten"),
-    "package.writes-system": N_("Nothing is written in folders of macOS itself"),
+    "package.writes-system": N_("Nothing is written in folders of macOS itself or in people’s homes"),
     "package.writes-own-folder": N_("Nothing is written into this program’s own folder"),
     "package.path-collision": N_("What the components bring can lie side by side"),
     "package.unknown-paths": N_("Every component keeps to its known places"),

@@ -143,6 +143,16 @@ REFERENCES: Final = (
         exit_code=12,
     ),
     Reference(
+        ref="package.writes-system.homes",
+        what=N_("{component}: the package would write in the home folder of somebody (files: {count}, first {path})."),
+        why=N_(
+            "Keys, start-up files and private documents lie there, and no package of an ATSAM component has any file there. "
+            "It was altered, or is not what it claims to be, even with a valid signature."
+        ),
+        next=N_("Do not install it. Download it again from the publisher's site, and show this message to the publisher."),
+        exit_code=12,
+    ),
+    Reference(
         ref="package.writes-own-folder",
         what=N_("{component}: the package writes into this program’s own folder ({path}; such paths: {count})."),
         why=N_("What is needed for going back is kept there. No component has any business in it."),
