@@ -42,7 +42,7 @@ def planned(decision: Decision, plan_of: Callable[[], Plan], workstation: Workst
     plan = plan_of()
     volume = workstation.volume
     with volume.neighbours():
-        found = obstacles(volume, plan.scope, plan.residue_rules, entitled=getattr(workstation, "elevated", True))
+        found = obstacles(volume, plan.scope, plan.residue_rules, plan.folders, entitled=getattr(workstation, "elevated", True))
     try:
         refuse_state_in_scope(state_place, volume, plan.scope)
     except RefusedError as error:

@@ -13,6 +13,7 @@ from atsam_safe.guard import (
     rules_bundle,
     rules_conditions,
     rules_essential,
+    rules_meeting,
     rules_os,
     rules_package,
     rules_payload,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 RULES: Final = (
     *rules_package.RULES,
     *rules_payload.RULES,
+    *rules_meeting.RULES,
     *rules_essential.RULES,
     *rules_os.RULES,
     *rules_bundle.RULES,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ASKED: Final = (
     "volume.link-in-the-way",
+    "volume.not-a-folder",
     "snapshot.special-file",
     "snapshot.locked-file",
     "snapshot.other-file-system",

@@ -92,7 +92,7 @@ class _Owners:
         others = [item for item in catalogue.components if item.id != part.component]
         beside = [(path, dependent.name) for dependent in catalogue.dependents for path in dependent.owns]
         beside += [(rule.path, item.name) for item in others for rule in item.paths if rule.role == "private"]
-        self._beside = Covering((canonical(one), True, name) for path, name in beside for one in expand_homes(path, facts.homes))
+        self._beside = Covering((fold(canonical(one)), True, name) for path, name in beside for one in expand_homes(path, facts.homes))
 
     def _receipt_files(self, members: Sequence[Component]) -> Iterator[str]:
         for member in members:
@@ -101,7 +101,7 @@ class _Owners:
 
     def beside(self, path: str) -> str | None:
         """A dependent that owns the path, or another component whose private folder it lies in."""
-        return next(iter(self._beside.values(path)), None)
+        return next(iter(self._beside.values(fold(path))), None)
 
     def ours(self, path: str, entry: PayloadEntry) -> bool:
         """True for a file that the set before put there, or may have: the catalogue names it, or one of its receipts with this content."""

@@ -15,9 +15,10 @@ from atsam_safe.guard.case import PASS, Case, Rule, Verdict, fail, notice
 from atsam_safe.guard.places import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from atsam_safe.catalogue.model import Component
+    from atsam_safe.facts.model import Home
     from atsam_safe.packages.model import PayloadEntry
 
 _FLAT: Final = ("macos-flat-package", "macos-disk-image")
@@ -39,6 +40,12 @@ _SYSTEM: Final = (
     "/private/etc",
     "/private/var",
     "/library/apple",
+    # who may do what and whom the Mac trusts: keys, trust, rules of an administrator, settings of the network and of accounts
+    "/library/keychains",
+    "/library/managed preferences",
+    "/library/preferences/opendirectory",
+    "/library/preferences/systemconfiguration",
+    "/library/security/trust settings",
     "/library/systemextensions",
     "/library/updates",
     "/library/staged extensions",
@@ -47,6 +54,11 @@ _SYSTEM: Final = (
     "/.nofollow",
     "/.resolve",
 )
+# macOS's own settings lie beside everybody's and are told by their names.
+_SYSTEM_SETTINGS: Final = ("/library/preferences/com.apple.", "/library/preferences/.globalpreferences")
+# People's homes. What a component has there, its scripts make on the spot: no payload can know who works on a workstation.
+_HOMES: Final = "/users/"
+_SHARED: Final = "/users/shared"
 # Folders that lie at the root of every volume, the former included. Nothing new comes beside them: since macOS 10.15 nobody can write to
 # the root, and on no release did any of these components have anything there.
 _AT_ROOT: Final = frozenset({"applications", "library", "opt", "private", "users", *(place.split("/")[1] for place in _SYSTEM)})
@@ -79,7 +91,13 @@ def _within(key: str, folders: tuple[str, ...]) -> bool:
 def is_system_place(path: str) -> bool:
     """True for a path that is macOS's own (``path`` absolute, in any spelling)."""
     key = fold(canonical(path))
-    return _within(key, _SYSTEM) and not _within(key, _OPEN)
+    return key.startswith(_SYSTEM_SETTINGS) or (_within(key, _SYSTEM) and not _within(key, _OPEN))
+
+
+def _in_a_home(path: str, homes: Sequence[Home]) -> bool:
+    """True for what would lie in somebody's home, be it there yet or not. What is shared by all is nobody's home."""
+    key = fold(canonical(path))
+    return (key.startswith(_HOMES) and not _within(key, (_SHARED,))) or _within(key, tuple(fold(canonical(home.path)) for home in homes))
 
 
 def _is_new_at_root(path: str) -> bool:
@@ -134,16 +152,18 @@ def _concerns(case: Case) -> bool:
 
 
 def writes_system(case: Case) -> Verdict | None:
-    """The payload would write where only macOS itself does."""
+    """The payload would write where only macOS itself does, or in somebody's home."""
     if not _concerns(case):
         return None
     brought = [(entry, component.name) for entry, component in _strangers(case)]
     brought += [(entry, name) for entry, name in _unknown_parts(case) if not _is_listed_folder(entry)]
-    found = [(canonical(entry.path), name) for entry, name in brought if _is_the_systems(entry)]
+    system = [(canonical(entry.path), name) for entry, name in brought if _is_the_systems(entry)]
+    found = system or [(canonical(entry.path), name) for entry, name in brought if _in_a_home(entry.path, case.facts.homes)]
     if not found:
         return PASS
+    words = None if system else "package.writes-system.homes"
     evidence = {"paths": [path for path, _name in found[:_MAXIMUM_NAMED]], "count": len(found)}
-    return fail(path=found[0][0], component=found[0][1], count=str(len(found)), evidence=evidence)
+    return fail(words=words, path=found[0][0], component=found[0][1], count=str(len(found)), evidence=evidence)
 
 
 def writes_own_folder(case: Case) -> Verdict | None:
@@ -163,7 +183,8 @@ def unknown_paths(case: Case) -> Verdict | None:
     """The payload brings files where its component never had any."""
     if not _concerns(case):
         return None
-    unknown = [pair for pair in _strangers(case) if not _is_the_systems(pair[0])]
+    homes = case.facts.homes
+    unknown = [pair for pair in _strangers(case) if not _is_the_systems(pair[0]) and not _in_a_home(pair[0].path, homes)]
     if not unknown:
         return PASS
     started = [pair for pair in unknown if _could_start(pair[0])]

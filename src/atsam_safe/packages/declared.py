@@ -33,7 +33,7 @@ def declare(
 ) -> Content:
     """Authenticate the payload's stored bytes without unpacking them, and apply the path rules to its bill of materials.
 
-    The archive's own checksums of the payload are compared to the last byte. The entries carry no checksums of files.
+    The archive's own checksums of the payload are compared to the last byte. The entries carry no checksums of files but the listed ones.
     Raises ``PackageError``.
     """
     place = f"{folder}Payload"
@@ -69,7 +69,8 @@ def _entry(segments: Segments, kind: PayloadKind, line: BomEntry, warnings: list
     mode = keep_mode(line.mode, path, warnings)
     link = PathPolicy.link(segments, line.link.encode()) if kind == "symlink" else None
     size = len(line.link.encode()) if kind == "symlink" else line.size if kind == "file" else 0
-    return PayloadEntry(path=path, kind=kind, mode=mode, uid=line.uid, gid=line.gid, mtime=line.mtime, size=size, link=link)
+    listed = line.checksum if kind == "file" else None
+    return PayloadEntry(path=path, kind=kind, mode=mode, uid=line.uid, gid=line.gid, mtime=line.mtime, size=size, link=link, listed=listed)
 
 
 def require_declared(declared: Iterable[PayloadEntry], unpacked: Iterable[PayloadEntry], place: str) -> None:

@@ -14,6 +14,7 @@ from atsam_safe.packages.errors import PackageError, damaged, shown_name
 from atsam_safe.packages.flat import PackageInfo, read_distribution, read_package_infos, read_scripts
 from atsam_safe.packages.identify import identify
 from atsam_safe.packages.limits import DEFAULT_LIMITS, Depth, Limits
+from atsam_safe.packages.meeting import meetings
 from atsam_safe.packages.model import ComponentPackage, Inspection, PackageFormat, ProductFact, ReasonFact, SignatureFact
 from atsam_safe.packages.reading import WholeFileDigest
 from atsam_safe.packages.streams import Allowance
@@ -188,6 +189,7 @@ def _read_content(archive: XarArchive, draft: _Draft, limits: Limits, depth: Dep
         if part is not None:
             draft.components.append(part)
             left = _left(left, part)
+    _compare_payloads(draft)
     done = {f"{info.folder}{name}" for info in infos for name in _READ_WITH_COMPONENT}
     done |= {"Distribution"} if distribution is not None else set()
     for path, entry in archive.entries.items():
@@ -219,6 +221,19 @@ def _compare_folders(distribution: Distribution, infos: tuple[PackageInfo, ...],
         if folder not in present:
             draft.faults.append(damaged("Distribution", f"missing-component {folder}").reason)
     draft.warnings += [f"component-not-referenced:{folder}" for folder in sorted(present - set(distribution.folders)) if folder]
+
+
+def _compare_payloads(draft: _Draft) -> None:
+    """Components of one archive are installed together: what they bring must be able to lie side by side.
+
+    Only what is certainly installed is held against each other here: alternatives that a choice decides between share their paths.
+    """
+    parts = [part for part in draft.components if part.selection == "installed"]
+    found = next(meetings((part.identifier, part.entries or ()) for part in parts), None)
+    if found is None:
+        return
+    path, other = f"{found.path} ({found.owner})", f"{found.other} ({found.other_owner})"
+    draft.faults.append(PackageError("package.path-collision", path=path, other=other).reason)
 
 
 def _component(

@@ -22,7 +22,7 @@ class PayloadEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One member of a payload at its absolute destination (install location applied, AppleDouble members left out).
 
     ``link`` is a link's target as stored, ``checksum`` the POSIX cksum; where it is there, the content was read, and ``image`` is what
-    a program declares (``None``: it is no Mach-O file).
+    a program declares (``None``: it is no Mach-O file). ``listed`` is the cksum in the bill of materials of content that was not read yet.
     """
 
     path: str
@@ -34,6 +34,7 @@ class PayloadEntry(msgspec.Struct, frozen=True, kw_only=True):
     mtime: int = 0
     link: str | None = None
     checksum: int | None = None
+    listed: int | None = None
     image: BinaryImage | None = None
 
 

@@ -34,6 +34,13 @@ def folded(segments: Segments) -> Segments:
     return tuple(unicodedata.normalize("NFD", unicodedata.normalize("NFD", segment).casefold()) for segment in segments)
 
 
+def folded_path(path: str) -> str:
+    """The same for an absolute path as a whole, many times as fast for a plain one."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
+
+
 def relative_segments(name: bytes) -> Segments:
     """A member's name (``./Library/x``) as path segments; raises ``PackageError`` (``package.unsafe-path``)."""
     try:

@@ -44,6 +44,9 @@ _TOC: Final = "table of contents"
 _TRAILER: Final = struct.Struct("<4sHHII")
 _TRAILER_MAGIC: Final = b"t8lr"
 _SHORTEST_TICKET_END: Final = 2 * _TRAILER.size
+_FIRST_TRAILER: Final = _TRAILER.pack(_TRAILER_MAGIC, 1, 1, 0, 0)
+_TICKET_MAGIC: Final = b"s8ch"
+_MOST_STALE: Final = 4095
 
 EntryKind = Literal["file", "directory", "symlink", "hardlink"]
 _KINDS: Final[dict[str, EntryKind]] = {"file": "file", "directory": "directory", "symlink": "symlink", "hardlink": "hardlink"}
@@ -266,9 +269,22 @@ class XarArchive:
             if ticket is not None:
                 end -= _SHORTEST_TICKET_END + len(ticket)
         if end > self._heap_end:
-            # libxar up to about OS X 10.10 copies the heap in blocks of 4096 bytes and leaves stale bytes behind.
+            self._check_rest(end)
             self.warnings.append(f"trailing-bytes:{end - self._heap_end}")
         return ticket
+
+    def _check_rest(self, end: int) -> None:
+        """What neither the heap nor a whole ticket accounts for: old stale bytes are usual, the remains of a ticket are damage.
+
+        libxar up to about OS X 10.10 copies the heap in blocks of 4096 bytes and leaves stale bytes behind. A download that was cut short
+        would otherwise pass as a package that never had a ticket. Where attributes were relocated, the heap's end is not known that well.
+        """
+        length = end - self._heap_end
+        if length > _MOST_STALE and not self._attribute_regions:
+            raise damaged("heap", "data-after-heap")
+        rest = self._file.read_at(self._heap_end, min(length, _MOST_STALE + self._limits.ticket), "heap")
+        if _TRAILER_MAGIC in rest or _TICKET_MAGIC in rest or _FIRST_TRAILER.startswith(rest[: _TRAILER.size]):
+            raise damaged("ticket", "cut-short")
 
     def _ticket_at(self, end: int) -> bytes | None:
         magic, version, kind, length, _ = _TRAILER.unpack(self._file.read_at(end - _TRAILER.size, _TRAILER.size, "ticket"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from atsam_safe.catalogue.effects import effect_applies
-from atsam_safe.catalogue.patterns import canonical, is_below
+from atsam_safe.catalogue.patterns import canonical, is_below, parents
 from atsam_safe.guard.candidate import is_brought
 from atsam_safe.plan.model import (
     ApplyEffect,
@@ -35,10 +35,14 @@ _HISTORY = "/Library/Receipts/InstallHistory.plist"
 
 
 class Installation(msgspec.Struct, frozen=True, kw_only=True):
-    """The installation phase. ``touched``: every path it may write, with the kind under which the snapshot must know it."""
+    """The installation phase. ``touched``: every path it may write, with the kind under which the snapshot must know it.
+
+    ``folders``: every folder it makes, or puts something into.
+    """
 
     steps: tuple[Step, ...]
     touched: tuple[tuple[str, ScopeKind], ...]
+    folders: tuple[str, ...]
     needs_live: tuple[str, ...]
     bytes_to_write: int
 
@@ -53,11 +57,19 @@ class _Phase:
         self.steps: list[Step] = []
         self.touched: dict[str, ScopeKind] = {}
         self.placed: dict[str, str] = {}
+        self.folders: set[str] = set()
         self.bytes = 0
 
     def content(self, part: Part) -> ComponentPackage:
         """The inspected component package of a part."""
         return self.inspections[part.package].components[part.part]
+
+    def place(self, path: str, kind: str) -> None:
+        """Remember that a step puts something at ``path``: it goes through the folders above it, and makes those that are missing."""
+        self.placed[path] = kind
+        self.folders.update(parents(path))
+        if kind == "directory":
+            self.folders.add(path)
 
     def touch(self, path: str, kind: ScopeKind) -> None:
         """Remember that ``path`` may be written; a tree outweighs a file, and a file that may be a folder is a tree."""
@@ -102,7 +114,11 @@ def plan_installation(
     phase.steps += starts
     notes = () if live else _live_notes(catalogue, unique)
     return Installation(
-        steps=tuple(phase.steps), touched=tuple(sorted(phase.touched.items())), needs_live=notes, bytes_to_write=phase.bytes
+        steps=tuple(phase.steps),
+        touched=tuple(sorted(phase.touched.items())),
+        folders=tuple(sorted(phase.folders)),
+        needs_live=notes,
+        bytes_to_write=phase.bytes,
     )
 
 
@@ -163,7 +179,7 @@ def _payload(phase: _Phase, component: Component, part: Part, *, write: bool) ->
         path = canonical(entry.path)
         if path == "/":
             continue
-        phase.placed[path] = entry.kind
+        phase.place(path, entry.kind)
         if entry.kind != "directory" and path in phase.preserved:
             preserve.append(path)
         phase.touch(path, "directory" if entry.kind == "directory" else "file")
@@ -216,10 +232,10 @@ def _effect_steps(phase: _Phase, component: Component, effect: EffectRule, path:
             phase.placed.pop(placed)
     elif effect.kind == "write-file":
         phase.touch(path, "file")
-        phase.placed[path] = "file"
+        phase.place(path, "file")
     else:
         phase.touch(path, "directory")
-        phase.placed[path] = "directory"
+        phase.place(path, "directory")
     kind = effect.kind if effect.kind in {"remove", "write-file", "create-directory"} else "mode"
     yield ApplyEffect(component=component.id, kind=kind, path=path, mode=effect.mode, content=effect.content, owner=effect.owner)
 
@@ -254,6 +270,7 @@ def _wholly_ours(phase: _Phase, component: Component, path: str) -> bool:
 def _touch_receipt(phase: _Phase, identifier: str) -> None:
     for path in (f"{_RECEIPTS}/{identifier}.plist", f"{_RECEIPTS}/{identifier}.bom", _HISTORY):
         phase.touch(path, "file")
+        phase.folders.update(parents(path))
 
 
 def _receipt(phase: _Phase, component: Component, part: Part, *, write: bool) -> None:

@@ -201,6 +201,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ``residue_rules`` are the paths that must not exist after the removal phase (swept, and failing the run when left).
     ``strangers``: files of nobody known in folders that go as a whole; they are in the snapshot.
     ``left_out``: known parts of the packages that are not installed, because the package's own choices leave them out, as people read them.
+    ``folders``: what must be a folder, or nothing, when the steps come to it: each is made or entered by one of them.
     ``overwritten``: paths that are not ours and are written all the same, because a person accepted ``package.overwrites-foreign``.
     """
 
@@ -212,6 +213,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     preserved: tuple[str, ...] = ()
     needs_live: tuple[str, ...] = ()
     residue_rules: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     overwritten: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()

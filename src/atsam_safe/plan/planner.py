@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atsam_safe.catalogue.patterns import canonical, is_below
+from atsam_safe.catalogue.patterns import canonical, is_below, parents
 from atsam_safe.guard.candidate import known_parts, left_out_parts
 from atsam_safe.guard.overwriting import overwritten
 from atsam_safe.guard.strangers import strangers
@@ -25,7 +25,7 @@ from atsam_safe.plan.scope import build_scope, bytes_in_scope, merge
 from atsam_safe.plan.windows import plan_windows_install, plan_windows_uninstall
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from atsam_safe.catalogue.model import Catalogue
     from atsam_safe.facts.model import Facts
@@ -58,6 +58,7 @@ def plan_install(facts: Facts, catalogue: Catalogue, inspections: Sequence[Inspe
         preserved=preserved,
         needs_live=installation.needs_live,
         residue_rules=removal.residue,
+        folders=_folders(removal, installation.folders),
         overwritten=tuple(overwritten(facts, catalogue, inspections, parts)),
         strangers=_strangers(ownership, removal),
         left_out=left_out_parts(catalogue, inspections),
@@ -81,9 +82,21 @@ def plan_uninstall(facts: Facts, catalogue: Catalogue) -> Plan:
         kept=removal.kept,
         preserved=ownership.preserved(),
         residue_rules=removal.residue,
+        folders=_folders(removal),
         strangers=_strangers(ownership, removal),
         bytes_in_scope=bytes_in_scope(facts, scope),
     )
+
+
+def _folders(removal: Removal, entered: Iterable[str] = ()) -> tuple[str, ...]:
+    """What must be a folder when its step comes: those that are ``entered``, and those that go if they are empty.
+
+    Not what is removed before, whatever it is by then.
+    """
+    steps = [step for step in removal.steps if isinstance(step, RemovePath)]
+    gone = {step.path for step in steps if step.kind != "directory"}
+    wanted = {*entered, *(step.path for step in steps if step.kind == "directory")}
+    return tuple(sorted(path for path in wanted if path not in gone and gone.isdisjoint(parents(path))))
 
 
 def _strangers(ownership: Ownership, removal: Removal) -> tuple[str, ...]:

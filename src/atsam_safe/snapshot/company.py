@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atsam_safe.snapshot.model import PathState, no_progress
+from atsam_safe.snapshot.model import PathState, as_phase, no_progress
 from atsam_safe.snapshot.scope import digest_of, observe_scope, sort_key
 
 if TYPE_CHECKING:
@@ -49,6 +49,6 @@ def _is_absent(state: PathState | None) -> bool:
 
 def present_digest(volume: Volume, manifest: Manifest, *, progress: Progress = no_progress) -> str:
     """The digest of the present state of a snapshot's scope, without what keeps no state from being the one before."""
-    states = observe_scope(volume, manifest.scope, progress=progress)
+    states = observe_scope(volume, manifest.scope, progress=as_phase(progress, "observe"))
     wanted = {item.path: item for item in manifest.paths}
     return digest_of(without_company(volume, manifest, wanted, states)[0])

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 NAMED: Final = 20
 LINK: Final = "volume.link-in-the-way"
+NO_FOLDER: Final = "volume.not-a-folder"
 # bytes below the volume: a shell names a path as a whole, macOS takes 1,024 bytes, and some are the volume's and a temporary name's
 LONGEST_PATH: Final = 900
 
 
-def obstacles(volume: Volume, scope: Sequence[ScopeEntry], residue: Iterable[str] = (), *, entitled: bool = True) -> tuple[Problem, ...]:
+def obstacles(
+    volume: Volume, scope: Sequence[ScopeEntry], residue: Iterable[str] = (), folders: Iterable[str] = (), *, entitled: bool = True
+) -> tuple[Problem, ...]:
     """Why a change of ``scope`` would be refused, one problem for each reason. ``residue``: what is looked at once the old files are gone.
 
+    ``folders``: what must be a folder, or absent, by then (``Plan.folders``): a file there stops the building when the old files are gone.
     ``entitled``: false for a user who may only look: what the system does not show him, it will show who carries the change out.
     """
     entries: dict[str, Entry | None] = {}
@@ -51,7 +55,19 @@ def obstacles(volume: Volume, scope: Sequence[ScopeEntry], residue: Iterable[str
             volume.exists(path)
         except WorkstationError as error:
             failed(error, volume.canonical(path))
+    no_folders: list[str] = []
+    for path in folders:
+        try:
+            found = volume.lstat(path)
+        except WorkstationError as error:
+            failed(error, volume.canonical(path))
+            continue
+        if found is not None and found.kind == "link":
+            behind.append(f"{volume.canonical(path)}/")
+        elif found is not None and found.kind != "directory":
+            no_folders.append(volume.canonical(path))
     in_the_way = (_links_problem(volume, dict.fromkeys(behind)),) if behind else ()
+    in_the_way += (_no_folders_problem(no_folders),) if no_folders else ()
     return (*in_the_way, *unkeepable(entries, {volume.canonical(item.path) for item in scope}), *others.values())
 
 
@@ -83,6 +99,12 @@ def unkeepable(entries: Mapping[str, Entry | None], named: Container[str]) -> tu
             params = {"path": shown[0], "count": str(len(shown))}
             found.append(Problem(ref=ref, params=params, evidence={"paths": shown[:NAMED]}))
     return tuple(found)
+
+
+def _no_folders_problem(paths: Sequence[str]) -> Problem:
+    shown = [printable(path) for path in sorted(paths, key=sort_key)]
+    params = {"path": shown[0], "count": str(len(shown)), "paths": ", ".join(shown[:NAMED])}
+    return Problem(ref=NO_FOLDER, told=f"{NO_FOLDER}.needed", params=params, evidence={"paths": shown[:NAMED]})
 
 
 def _links_problem(volume: Volume, behind: Iterable[str]) -> Problem:

@@ -24,6 +24,15 @@ def no_progress(name: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
+def as_phase(progress: Progress, phase: str) -> Progress:
+    """``progress`` with its own name for what somebody else tells: one look before a change is no proof after it."""
+
+    def tell(_name: str, done: int, total: int) -> None:
+        progress(phase, done, total)
+
+    return tell
+
+
 class PathState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The whole state of one path. ``absent`` is a state too: a restore removes what was not there.
 

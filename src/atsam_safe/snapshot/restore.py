@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atsam_safe.snapshot.company import without_company
-from atsam_safe.snapshot.model import PathState, RestoreReport, no_progress
+from atsam_safe.snapshot.model import PathState, RestoreReport, as_phase, no_progress
 from atsam_safe.snapshot.parallel import in_parallel
 from atsam_safe.snapshot.scope import UNTIMED, digest_of, list_scope, observe_scope, read_states, sort_key
 from atsam_safe.volume import primitives
@@ -80,7 +80,7 @@ class Restoration:
         self._state.files.remove_tree(RESTORING)
         self._remove_temporaries()
         seen = list_scope(self._volume, self._manifest.scope)
-        now = {item.path: item for item in read_states(self._volume, seen, progress=self._progress)}
+        now = {item.path: item for item in read_states(self._volume, seen, progress=as_phase(self._progress, "observe"))}
         needed = [item for item in self._manifest.paths if item.kind == "file" and self._needs_content(item, now.get(item.path))]
         staged = self._stage(needed)
         self._remove_extras(now)
@@ -144,7 +144,7 @@ class Restoration:
             return self._objects.stage(numbered[1], f"{RESTORING}/{numbered[0]:07d}")
 
         try:
-            answers = in_parallel(bring, enumerate(needed), lambda numbered: numbered[1].size, "rollback", self._progress, files)
+            answers = in_parallel(bring, enumerate(needed), lambda numbered: numbered[1].size, "stage", self._progress, files)
             faults = [(item, fault) for item, (fault, _) in zip(needed, answers, strict=True) if fault is not None]
             if faults:
                 self._refuse(faults, len(needed))

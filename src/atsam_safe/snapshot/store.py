@@ -112,15 +112,13 @@ class SnapshotStore:
     def latest(self) -> str | None:
         """Id of the last committed snapshot; ``None`` when there is none.
 
-        A pointer that says nonsense could be written anew from what it points into (``clear_leftovers`` does): the last whole snapshot.
-        ``check`` tells of it.
+        A pointer that is gone or says nonsense could be written anew from what it points into (``clear_leftovers`` does): the last whole
+        snapshot. ``check`` tells of it.
         """
-        if not self._files.exists("/latest"):
-            return None
         return self._pointer() or self._last_whole()
 
     def _pointer(self) -> str | None:
-        """What ``latest`` says; ``None`` for nonsense."""
+        """What ``latest`` says; ``None`` for nonsense, and where it is not there."""
         try:
             text = self._files.read_bytes("/latest", LATEST_LIMIT).decode("ascii", "replace").strip()
         except WorkstationError as error:
@@ -163,7 +161,7 @@ class SnapshotStore:
 
     def _pointed_unended(self, origins: Mapping[str, tuple[str, str] | None]) -> str | None:
         """The snapshot that ``latest`` names, if it says which run took it and that run was never put away."""
-        pointed = self._pointer() if self._files.exists("/latest") else None
+        pointed = self._pointer()
         origin = None if pointed is None else origins.get(pointed)
         if origin is None or manifests.RUN_ID.match(origin[0]) is None or self._is_put_away(origin[0]):
             return None
@@ -184,11 +182,13 @@ class SnapshotStore:
         """True when no step of a run that was never put away can have begun, whatever became of its journal.
 
         Either no such run came as far as a whole snapshot, or the pointer, which names it before the first step, does not name it yet.
-        A pointer that says nonsense says nothing of that.
+        A pointer that says nonsense says nothing of that; nor does one that is gone, but before the very first snapshot had any.
         """
         newest = self.unended()
-        if newest is None or not self._files.exists("/latest"):
+        if newest is None:
             return True
+        if not self._files.exists("/latest"):
+            return self._before_runs() == (newest,)
         pointed = self._pointer()
         return pointed is not None and pointed != newest and pointed in self.identifiers()
 

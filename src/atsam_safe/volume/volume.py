@@ -135,8 +135,9 @@ class Volume(VolumeReader):
             try:
                 primitives.make_directory(name, 0o700, fd)
             except FileExistsError:
-                if not stat.S_ISDIR(primitives.lstat(name, fd).st_mode):
-                    raise refused("volume.link-in-the-way", path) from None
+                mode = primitives.lstat(name, fd).st_mode
+                if not stat.S_ISDIR(mode):
+                    raise refused("volume.link-in-the-way" if stat.S_ISLNK(mode) else "volume.not-a-folder", path) from None
                 return False
             opened = primitives.open_directory(name, fd)
             try:

@@ -127,7 +127,7 @@ FAULTS: Final = {
         _STRUCTURE,
     ),
     **dict.fromkeys(("missing-from-payload", "not-in-bom", "bom-kind", "bom-link", "not-as-declared"), _BILL),
-    **dict.fromkeys(("data-after-stream", "data-after-cpio", "data-after-zlib"), _SURPLUS),
+    **dict.fromkeys(("data-after-stream", "data-after-cpio", "data-after-zlib", "data-after-heap"), _SURPLUS),
     **dict.fromkeys(("repeated-member", "repeated-path", "repeated-extracted-checksum"), _TWICE),
     **dict.fromkeys(("xml-document-type", "xml-encoding", "xml-malformed", "xml-too-large", "root-element"), _DESCRIPTION),
     **dict.fromkeys(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 import msgspec
 
-from atsam_safe.catalogue.patterns import expand_homes, matches, matches_below, parents
+from atsam_safe.catalogue.patterns import expand_homes, fold, matches, matches_below, parents
 from atsam_safe.facts.model import EntryKind
 from atsam_safe.volume.errors import is_ref
 from atsam_safe.words.model import WorkstationError
@@ -56,6 +56,7 @@ class Lens:
         self._private_stems: tuple[str, ...] = ()
         self._exempt: tuple[str, ...] = ()
         self._seen: dict[str, Seen | None] = {}
+        self._spellings: dict[str, dict[str, str]] = {}
         self._notes: dict[str, None] = {}
         self._behind_links: list[str] = []
 
@@ -155,6 +156,24 @@ class Lens:
         if len(told) < min(len(names), MAX_NAMES):
             self.note(f"{_shown(folder)}: names that are not UTF-8 were left out")
         return told
+
+    def other_spelling(self, path: str) -> str | None:
+        """What lies where ``path`` would on a Mac's own disk, by its name here: a copy on another disk tells case and accents apart.
+
+        ``None`` when nothing does, or when something lies at ``path`` itself.
+        """
+        if self.is_private(path) or self.entry(path) is not None:
+            return None
+        folder, _, name = path.rpartition("/")
+        if folder and self.entry(folder) is None:
+            found = self.other_spelling(folder)
+            if found is None:
+                return None
+            folder = found
+        if folder not in self._spellings:
+            self._spellings[folder] = {fold(known): known for known in self.names(folder or "/")}
+        known = self._spellings[folder].get(fold(name))
+        return None if known is None else f"{folder}/{known}"
 
     def expand(self, pattern: str, homes: Sequence[Home]) -> tuple[str, ...]:
         """The paths a catalogue pattern stands for here: ``~/`` in every home, ``*`` against the names that exist.

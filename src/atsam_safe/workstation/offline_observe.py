@@ -60,6 +60,10 @@ def observe_volume(
         again = payload.again if payload is not None else frozenset()
         for path in payload.paths | again if payload is not None else ():
             wanted.add(path)
+        for path in payload.paths if payload is not None else ():
+            other = lens.other_spelling(path)
+            if other is not None:
+                wanted.add(other)
         summed = _files_of(receipts) | again if ownership else frozenset()
         paths = _read_paths(lens, wanted, summed)
         configs = tuple(config for path, form in sorted(wanted.configs.items()) if (config := _read_config(lens, path, form)) is not None)

@@ -49,6 +49,14 @@ def read_plist(data: bytes) -> Any:  # noqa: ANN401 - a property list is any tre
         raise PlistError(f"not a readable property list ({type(error).__name__})") from error
 
 
+def write_plist(value: Any, form: plistlib.PlistFormat) -> bytes:  # noqa: ANN401 - as above
+    """``value`` as a property list. Raises ``PlistError``: not all that is read can be written (numbers past 64 bits)."""
+    try:
+        return plistlib.dumps(value, fmt=form, sort_keys=False)
+    except _MALFORMED as error:
+        raise PlistError(f"cannot be written as a property list ({type(error).__name__})") from error
+
+
 def read_dictionary(data: bytes) -> dict[str, Any]:
     """Like ``read_plist`` for a list whose top is a dictionary, as all of ours are. Raises ``PlistError``."""
     value = read_plist(data)
@@ -63,7 +71,10 @@ def text_of(values: dict[str, Any], key: str) -> str | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return str(value)
+        try:
+            return str(value)
+        except ValueError:  # more digits than Python writes: no version of anything
+            return None
     return clean_text(value) if isinstance(value, str) else None
 
 

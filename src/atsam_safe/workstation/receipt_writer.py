@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atsam_safe.volume.model import Metadata
 from atsam_safe.words.model import Problem, WorkstationError
-from atsam_safe.workstation.plists import MAX_PLIST_BYTES, PlistError, read_plist
+from atsam_safe.workstation.plists import MAX_PLIST_BYTES, PlistError, read_plist, write_plist
 from atsam_safe.workstation.receipts import OLD_RECEIPTS, RECEIPTS
 from atsam_safe.workstation.staged import BILL, not_staged, read_payload
 
@@ -66,23 +66,25 @@ def _append_history(volume: Volume, step: WriteReceipt, date: dt.datetime, notes
         "packageIdentifiers": [step.identifier],
         "processName": PROCESS,
     }
-    lines: list[Any] = []
-    metadata = _METADATA
-    form = plistlib.FMT_XML
     found = volume.lstat(HISTORY)
-    if found is not None:
-        try:
-            data, lines = _read_history(volume, found)
-        except PlistError as error:
-            notes.append(Problem(ref="workstation.history-unreadable", params={"path": HISTORY}, evidence={"detail": str(error)}))
-            return
-        if data.startswith(b"bplist"):
-            form = plistlib.FMT_BINARY
-        metadata = Metadata(mode=found.mode, uid=found.uid, gid=found.gid)
-    if line in lines:
+    try:
+        data = write_plist([line], plistlib.FMT_XML) if found is None else _continued(volume, found, line)
+    except PlistError as error:
+        notes.append(Problem(ref="workstation.history-unreadable", params={"path": HISTORY}, evidence={"detail": str(error)}))
         return
+    if data is None:
+        return
+    metadata = _METADATA if found is None else Metadata(mode=found.mode, uid=found.uid, gid=found.gid)
     volume.make_directories(OLD_RECEIPTS, _FOLDER)
-    volume.write_file_atomic(HISTORY, plistlib.dumps([*lines, line], fmt=form, sort_keys=False), metadata)
+    volume.write_file_atomic(HISTORY, data, metadata)
+
+
+def _continued(volume: Volume, found: Entry, line: dict[str, Any]) -> bytes | None:
+    """The history with ``line`` at its end, in the form it has; ``None`` when it holds it. Raises ``PlistError``: it cannot be used."""
+    data, lines = _read_history(volume, found)
+    if line in lines:
+        return None
+    return write_plist([*lines, line], plistlib.FMT_BINARY if data.startswith(b"bplist") else plistlib.FMT_XML)
 
 
 def _read_history(volume: Volume, found: Entry) -> tuple[bytes, list[Any]]:

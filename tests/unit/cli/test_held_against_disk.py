@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.unmeasured
 
 LINK = "volume.link-in-the-way"
+NO_FOLDER = "volume.not-a-folder"
 UNINSTALL = ("--yes", "--accept", "dependents.present", "uninstall", "--all")
 FOLDERS = (
     "Applications",
@@ -62,6 +63,50 @@ def test_a_link_is_a_failed_rule_that_names_it_and_the_change_says_the_same(stag
         assert f"/{folder} → /elsewhere" in problem["what"]
     assert not (root / DEFAULT_PLACE[1:]).exists(), "nothing was begun"
     assert stage.run("--json", *stage.on, *UNINSTALL).code in {0, 10}
+
+
+@pytest.mark.parametrize("fifo", [False, True], ids=["file", "fifo"])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "Library/Application Support/santesocial",
+        "Library/Frameworks",
+        "Library/Logs",
+        "Library/Preferences",
+        "Library/Receipts",
+        "private/var/db/receipts",
+        "usr/local",
+        "usr/local/lib",
+    ],
+)
+def test_what_lies_in_the_place_of_a_folder_is_told_before_anything_is_removed(stage: Stage, folder: str, *, fifo: bool) -> None:
+    """The installation found out when the old files were gone, and spoke of a link that nobody could find."""
+    place = stage.folder / "poste" / folder
+    shutil.rmtree(place, ignore_errors=True)
+    if fifo:
+        os.mkfifo(place)
+    else:
+        place.write_bytes(b"x")
+    package = stage.package("ATSAM-4.41.pkg")
+    for command in (("check",), ("--yes", "install"), ("rehearse",)):
+        answer = stage.run("--json", *stage.on, *command, package)
+        assert (answer.code, failed(answer)[0]) == (10, NO_FOLDER), answer.out
+        problem = answer.json["errors"][0]
+        assert problem["evidence"]["paths"] == [f"/{folder}"]
+        assert f"/{folder}" in problem["what"]
+    assert not (stage.folder / "poste" / DEFAULT_PLACE[1:]).exists(), "nothing was begun"
+    assert stage.run("--json", *stage.on, *UNINSTALL).code in {0, 10}
+
+
+def test_a_file_in_the_place_of_a_folder_that_goes_anyway_stops_nothing(stage: Stage) -> None:
+    root = stage.folder / "poste"
+    for folder in ("Library/Application Support/Galss", "Library/Caches", "Users/docteur"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+        (root / folder).write_bytes(b"x")
+    package = stage.package("ATSAM-4.41.pkg")
+    for command in (("check",), ("--yes", "install"), ("--yes", "rollback")):
+        answer = stage.run("--json", *stage.on, *command, *(() if "rollback" in command else (package,)))
+        assert answer.code == 0, (command, answer.out[-1500:])
 
 
 def test_links_and_channels_are_told_at_once(stage: Stage) -> None:
@@ -113,3 +158,15 @@ def test_files_behind_a_link_are_not_called_missing(stage: Stage) -> None:
         assert answer.code == 11
         assert told["component.behind-link"]["links"] == ["/Library/Frameworks"]
         assert told["component.files-missing"]["paths"] == ["/Library/Application Support/Galss/galsvosx"]
+
+
+def test_a_way_back_whose_note_is_gone_is_found_all_the_same(stage: Stage) -> None:
+    """« There is no snapshot yet. Nothing was ever changed by this program » was the answer, beside a list that showed it."""
+    before = stage.run("--json", *stage.on, "status").json["data"]["components"]
+    assert stage.run("--json", *stage.on, "--yes", "install", stage.package("ATSAM-4.41.pkg")).code == 0
+    (stage.folder / "poste" / DEFAULT_PLACE[1:] / "latest").unlink()
+    listed = stage.run("--json", *stage.on, "snapshots", "list").json["data"]
+    assert listed["latest"] == listed["snapshots"][0]["id"]
+    answer = stage.run("--json", *stage.on, "--yes", "rollback")
+    assert (answer.code, answer.json["data"]["restored"]) == (0, listed["latest"])
+    assert stage.run("--json", *stage.on, "status").json["data"]["components"] == before

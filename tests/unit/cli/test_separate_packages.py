@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.atsam import ATSAM_VERSIONS, CRYPTOLIB, GALSS, SRVSVCNAM, build_component
+from lab.atsam import ATSAM_VERSIONS, CRYPTOLIB, GALSS, SRVSVCNAM, Sabotage, build_component
 from lab.authority import ANS, SESAM_VITALE, Authority
 from lab.catalogue import write_test_manifests
+from lab.items import file, symlink
 from lab.stage import Stage
 from lab.workstation import lay_out_mojave
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from lab.items import Item
 
 PUBLISHERS = {GALSS: SESAM_VITALE, SRVSVCNAM: SESAM_VITALE, CRYPTOLIB: ANS}
 
@@ -38,13 +41,20 @@ def separate(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def put(
-    stage: Stage, authority: Authority, versions: Mapping[str, str], *, form: str, publishers: Mapping[str, tuple[str, str]] = PUBLISHERS
+    stage: Stage,
+    authority: Authority,
+    versions: Mapping[str, str],
+    *,
+    form: str,
+    publishers: Mapping[str, tuple[str, str]] = PUBLISHERS,
+    more: Mapping[str, Item] | None = None,
 ) -> str:
     """The packages in a folder, or in a .zip of it; their names say nothing, as names must not be believed."""
     folder = stage.folder / "paquets"
     folder.mkdir()
     for number, (component, version) in enumerate(versions.items()):
-        package = build_component(component, version, authority.signer(publishers[component]))
+        sabotage = Sabotage(extra=(more[component],)) if more is not None and component in more else None
+        package = build_component(component, version, authority.signer(publishers[component]), sabotage=sabotage)
         (folder / f"telechargement-{number}.pkg").write_bytes(package)
     if form == "folder":
         return str(folder)
@@ -79,6 +89,32 @@ def test_packages_of_two_builds_are_no_build(separate: Stage, authority: Authori
     assert refused["exit_code"] == 10
     refs = {error["ref"] for error in refused["errors"]}
     assert "bundle.mixed" in refs
+    assert sorted(str(path) for path in (separate.folder / "poste").rglob("*")) == before
+
+
+SHARED = "Library/Application Support/santesocial/zz"
+MEETING = {
+    "case": (file(f"{SHARED}/readme", b"a"), file(f"{SHARED}/README", b"b")),
+    "content": (file(f"{SHARED}/x", b"a"), file(f"{SHARED}/x", b"b")),
+    "link": (symlink(f"{SHARED}/out", "/private/etc"), file(f"{SHARED}/out/evil", b"b")),
+    "settings": (file(f"{SHARED}/x", b"a"), file("Library/Preferences/GALSS.INI", b"b")),
+}
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+@pytest.mark.parametrize("case", MEETING)
+def test_packages_that_meet_only_together_are_refused_and_nothing_is_touched(
+    separate: Stage, authority: Authority, form: str, case: str
+) -> None:
+    """Each was sound by itself, and what they made together was seen when half of it lay there, or not at all."""
+    more = dict(zip((GALSS, CRYPTOLIB), MEETING[case], strict=True))
+    packages = put(separate, authority, ATSAM_VERSIONS["4.41"], form=form, more=more)
+    before = sorted(str(path) for path in (separate.folder / "poste").rglob("*"))
+    assert separate.run("--json", *separate.on[:2], "inspect", packages).code == 0
+    for command in (("check",), ("--yes", "install")):
+        refused = separate.run("--json", *separate.on, *command, packages).json
+        assert refused["exit_code"] == 12
+        assert [error["ref"] for error in refused["errors"]] == ["package.path-collision"]
     assert sorted(str(path) for path in (separate.folder / "poste").rglob("*")) == before
 
 

@@ -50,6 +50,15 @@ def entry(path: str, mode: int = 0o644, kind: str = "file") -> PayloadEntry:
         "/private/var/db/receipts/com.other.plist",
         "/private/var/at/tabs/root",
         "/Library/Apple/System/evil",
+        "/Library/Keychains/System.keychain",
+        "/Library/Managed Preferences/x.plist",
+        "/Library/Managed Preferences/docteur/x.plist",
+        "/Library/Preferences/com.apple.loginwindow.plist",
+        "/Library/Preferences/COM.Apple.loginwindow.plist",
+        "/Library/Preferences/.GlobalPreferences.plist",
+        "/Library/Preferences/SystemConfiguration/preferences.plist",
+        "/Library/Preferences/OpenDirectory/Configurations/x.plist",
+        "/Library/Security/Trust Settings/Admin.plist",
         "/.vol/16777220/2/etc/sudoers",
     ],
 )
@@ -59,6 +68,37 @@ def test_what_belongs_to_macos_is_refused_whoever_signed_it_and_cannot_be_accept
     assert decision.exit_code == 12
     assert not is_acceptable("package.writes-system")
     assert decision.reasons[0].evidence["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/Users/docteur/.zshenv", "file"),
+        ("/Users/docteur/.ssh/authorized_keys", "file"),
+        ("/Users/docteur/.ssh", "directory"),
+        ("/Users/docteur/Library/Keychains/login.keychain-db", "file"),
+        ("/Users/docteur/Library/LaunchAgents/com.evil.plist", "file"),
+        ("/USERS/docteur/Documents/x", "symlink"),
+        # nobody of that name works here yet
+        ("/Users/personne/.zshenv", "file"),
+    ],
+)
+@pytest.mark.parametrize("component", [0, 1, 2])
+def test_nothing_comes_into_anybodys_home(path: str, kind: str, component: int) -> None:
+    """« .zshenv » and the keys with which one logs in passed with a notice, or without a word."""
+    decision = decided(entry(path, kind=kind), component=component)
+    assert [(rule.ref, rule.words) for rule in decision.reasons] == [("package.writes-system", "package.writes-system.homes")]
+    assert decision.exit_code == 12
+    assert not any(rule.ref == "package.unknown-paths" for rule in decision.notices)
+    assert path in explain_rule(decision.reasons[0], "fr").what
+
+
+def test_what_is_shared_and_what_a_component_is_known_to_have_in_a_home_is_no_intrusion() -> None:
+    assert decided(entry("/Users/Shared/ATSAM/readme.txt")).accepted
+    assert decided(entry("/Users/docteur/Library/Application Support", 0o755, "directory")).accepted
+    known = "/Users/docteur/Desktop/SrvSVcnam_Lanceur"
+    outcomes = {rule.ref: rule.outcome for rule in decided(entry(known), component=1).rules}
+    assert outcomes["package.writes-system"] == "pass"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +141,6 @@ def test_folders_on_the_way_are_listed_by_every_package(path: str) -> None:
     [
         ("/Library/LaunchDaemons/com.evil.plist", 0o644),
         ("/Library/LaunchAgents/com.evil.plist", 0o644),
-        ("/Users/docteur/Library/LaunchAgents/com.evil.plist", 0o644),
         ("/Library/StartupItems/Evil/Evil", 0o644),
         ("/Library/PrivilegedHelperTools/com.evil", 0o544),
         ("/usr/local/etc/cron.d/evil", 0o644),
@@ -131,7 +170,9 @@ def test_a_file_in_an_unknown_place_is_told_and_goes_on() -> None:
 def test_the_places_of_one_component_are_not_those_of_another() -> None:
     """The Cryptolib's configuration of serial readers in the system's folder is its own: GALSS has no business there."""
     assert decided(entry("/private/etc/reader.conf"), component=2).accepted
-    assert [rule.ref for rule in decided(entry("/private/etc/reader.conf"), component=0).reasons] == ["package.writes-system"]
+    refs = [rule.ref for rule in decided(entry("/private/etc/reader.conf"), component=0).reasons]
+    # and the Cryptolib of the same package brings its own, another one
+    assert refs == ["package.writes-system", "package.path-collision"]
 
 
 @pytest.mark.parametrize("build", sorted(ATSAM_VERSIONS))

@@ -200,6 +200,35 @@ def test_ticket_after_stale_bytes_and_with_root(authority: Authority, inspect_by
     assert "trailing-bytes:77" in inspection.warnings
 
 
+# how much of a ticket is left, or missing; up to three bytes of it after stale ones are stale bytes themselves
+LEFT_OF_TICKET = (4, 15, 16, 17, 30, 40, -1, -15, -16, -17, -31, -72, -88, -100)
+
+
+@pytest.mark.parametrize(("stale", "left"), [*((0, left) for left in (1, 2, 3, *LEFT_OF_TICKET)), *((77, left) for left in LEFT_OF_TICKET)])
+def test_a_ticket_that_was_cut_short_is_damage(stale: int, left: int, authority: Authority, inspect_bytes: InspectBytes) -> None:
+    """A download that broke off in its last kilobyte was accepted, and the notarisation vanished without a word."""
+    whole = package(authority.signer(), stale_tail=b"\1" * stale)
+    inspection = inspect_bytes(whole + authority.staple(whole)[len(whole) :][:left])
+    assert outcome(inspection) == ("refused", "package.damaged")
+    assert inspection.signature.reasons[0].params["fault"] in {"cut-short", "trailer"}
+
+
+def test_every_bit_of_the_last_trailer_counts_but_for_the_reserved(authority: Authority, inspect_bytes: InspectBytes) -> None:
+    data = authority.staple(package(authority.signer()))
+    for place in range(len(data) - 16, len(data) - 4):
+        changed = bytearray(data)
+        changed[place] ^= 1
+        assert inspect_bytes(bytes(changed)).signature.verdict == "refused", place - len(data)
+
+
+def test_more_behind_an_archive_than_any_tool_leaves_is_damage(authority: Authority, inspect_bytes: InspectBytes) -> None:
+    whole = package(authority.signer())
+    assert outcome(inspect_bytes(whole + b"\1" * 4095)) == ("developer-id", None)
+    assert outcome(inspect_bytes(whole + b"\1" * 4096)) == ("refused", "package.damaged")
+    assert outcome(inspect_bytes(authority.staple(whole) + b"\1")) == ("refused", "package.damaged")
+    assert outcome(inspect_bytes(package(authority.signer(), attributes=3) + b"\1" * 5000)) == ("developer-id", None)
+
+
 def test_ticket_of_another_package(authority: Authority, inspect_bytes: InspectBytes) -> None:
     inspection = inspect_bytes(authority.staple(package(authority.signer()), other_digest=b"\7" * 20))
     assert outcome(inspection) == ("refused", "package.signature-invalid")

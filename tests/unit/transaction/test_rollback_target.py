@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from atsam_safe.plan.model import ApplyEffect, Plan, ScopeEntry, Target
+from atsam_safe.report.progress import PHASES
 from atsam_safe.snapshot.manifest import FOUND
 from atsam_safe.snapshot.model import KeepPolicy
 from atsam_safe.snapshot.state import open_state
@@ -235,3 +237,22 @@ def test_without_the_record_of_the_last_run_nobody_is_said_to_have_worked(bench:
     if content is not None:
         record.write_bytes(content)
     assert work.told(run.snapshot) == ()
+
+
+def test_no_phase_of_a_way_back_ever_goes_backwards(bench: Bench) -> None:
+    """« Going back to the state before » stood at 100 %, then at 8 %, then at 100 %: its files were only being prepared."""
+    names = tuple(f"/opt/{number}.ini" for number in range(12))
+    for name in names:
+        (bench.root / name[1:]).write_text("first")
+    bench.write(*names, content="second")
+    told: list[tuple[str, float]] = []
+
+    def progress(phase: str, done: int, total: int) -> None:
+        told.append((PHASES[phase], done / total if total else 0))
+
+    assert rollback(bench.state, bench.volume, progress=progress).outcome == "committed"
+    shares = [share for words, share in told if words == PHASES["rollback"]]
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 2
+    words = [told[0][0], *(after for (before, _), (after, _) in pairwise(told) if after != before)]
+    assert words.index(PHASES["observe"]) < words.index(PHASES["stage"]) < len(words) - words[::-1].index(PHASES["rollback"])

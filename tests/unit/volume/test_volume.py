@@ -142,7 +142,9 @@ def test_folders_are_removed_only_when_empty(volume: Volume) -> None:
     assert volume.remove_empty_directory("/a/b") is True
     volume.write_file_atomic("/a/file", b"", PLAIN)
     assert ref_of(lambda: volume.remove_empty_directory("/a/file")) == "volume.not-a-folder"
-    assert ref_of(lambda: volume.make_directory("/a/file", PLAIN)) == "volume.link-in-the-way"
+    assert ref_of(lambda: volume.make_directory("/a/file", PLAIN)) == "volume.not-a-folder"
+    volume.make_symlink_atomic("/a/link", "/a")
+    assert ref_of(lambda: volume.make_directory("/a/link", PLAIN)) == "volume.link-in-the-way"
     assert ref_of(lambda: volume.remove_file("/a")) == "volume.not-a-file"
 
 

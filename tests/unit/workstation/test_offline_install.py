@@ -289,6 +289,27 @@ def test_a_corrupt_history_is_left_as_it_is_and_said(mojave: Path, ready: tuple[
     assert find(workstation.notes[0].ref) is not None
 
 
+XML = b'<?xml version="1.0"?><plist version="1.0">'
+UNWRITABLE = {
+    "number past 64 bits": XML + b"<array><integer>99999999999999999999999999</integer></array></plist>",
+    "negative number past 64 bits": XML + b"<array><integer>-99999999999999999999999999</integer></array></plist>",
+    "hexadecimal number without end": XML + b"<array><integer>0x" + b"f" * 6000 + b"</integer></array></plist>",
+    "nested without end": XML + b"<array>" * 1000 + b"</array>" * 1000 + b"</plist>",
+}
+
+
+@pytest.mark.parametrize("case", UNWRITABLE)
+def test_a_history_that_can_be_read_and_not_written_is_left_as_it_is_and_said(
+    mojave: Path, ready: tuple[OfflineWorkstation, Path, WriteReceipt], case: str
+) -> None:
+    """Every installation ended in an error of the program itself and was undone, at every attempt."""
+    workstation, staging, step = ready
+    (mojave / HISTORY).write_bytes(UNWRITABLE[case])
+    assert workstation.apply(step, staging) == "done"
+    assert (mojave / HISTORY).read_bytes() == UNWRITABLE[case]
+    assert [note.ref for note in workstation.notes] == ["workstation.history-unreadable"]
+
+
 @pytest.mark.parametrize("kind", ["directory", "symlink", "dictionary"])
 def test_a_history_of_another_kind_is_left(mojave: Path, ready: tuple[OfflineWorkstation, Path, WriteReceipt], kind: str) -> None:
     workstation, staging, step = ready

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from atsam_safe.facts.codec import decode_facts, encode_facts
+from atsam_safe.guard.overwriting import PayloadPaths
 from atsam_safe.volume import primitives
 from atsam_safe.volume.volume import Volume
 from atsam_safe.words.model import WorkstationError
@@ -17,7 +18,7 @@ from atsam_safe.workstation.offline import OfflineWorkstation
 from atsam_safe.workstation.offline_observe import observe_volume
 from lab.atsam import GALSS, IDENTIFIERS
 from lab.items import file
-from lab.workstation import FSV, FSV_MARKER, SYSTEM_VERSION, add_receipt, lay_out, other_vendor, put
+from lab.workstation import FSV, FSV_MARKER, FSV_WORK, SYSTEM_VERSION, add_receipt, lay_out, other_vendor, put
 
 if TYPE_CHECKING:
     from atsam_safe.catalogue.model import Catalogue
@@ -203,3 +204,27 @@ def test_garbage_in_any_file_that_is_read_is_told_not_raised(
         assert decode_facts(encode_facts(facts)) == facts
     finally:
         target.write_bytes(genuine)
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ("Library/Application Support/Foo/README", "/Library/Application Support/Foo/readme"),
+        ("Library/Application Support/FOO/README", "/Library/Application Support/Foo/readme"),
+        ("Library/Application Support/Foo/e\u0301", "/Library/Application Support/Foo/\u00e9"),
+    ],
+)
+def test_what_lies_there_under_another_spelling_is_seen_too(mojave: Path, catalogue: Catalogue, there: str, asked: str) -> None:
+    """On the Mac's own disk it is the same file; on a copy it was taken for absent, and the payload laid beside it."""
+    put(mojave, [file(there, b"mine")])
+    payload = PayloadPaths(core=frozenset({asked, "/Library/Application Support/Foo/other"}))
+    facts = OfflineWorkstation(mojave).observe(catalogue, ownership=True, payload=payload)
+    assert [fact.path for fact in facts.paths if "Foo" in fact.path or "FOO" in fact.path] == [f"/{there}"]
+
+
+def test_no_other_spelling_is_looked_for_in_what_is_private(mojave: Path, catalogue: Catalogue) -> None:
+    asked: set[str] = set()
+    payload = PayloadPaths(core=frozenset({f"/{FSV_MARKER}".upper(), f"/{FSV_WORK}/OTHER"}))
+    with Volume(mojave) as volume:
+        facts = observe_volume(volume, catalogue, ownership=True, payload=payload, asked=asked)
+    assert not [path for path in (*asked, *(fact.path for fact in facts.paths)) if path.startswith(f"/{FSV_WORK}/")]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atsam_safe.workstation.plists import MAX_PLIST_BYTES, PlistError, clean_text, read_dictionary, read_plist, text_of
+from atsam_safe.workstation.plists import MAX_PLIST_BYTES, PlistError, clean_text, read_dictionary, read_plist, text_of, write_plist
 
 VALUES = {"CFBundleVersion": "3.42", "Flag": True, "Number": 3, "List": ["a"], "Data": b"x"}
 
@@ -87,3 +87,14 @@ def test_a_changed_or_cut_list_is_read_or_our_error(position: int, value: int, l
     for candidate in (bytes(data), bytes(data[:length])):
         with contextlib.suppress(PlistError):
             read_plist(candidate)
+
+
+def test_a_number_with_more_digits_than_can_be_written_is_no_text() -> None:
+    data = b"<?xml version='1.0'?><plist><dict><key>CFBundleVersion</key><integer>0x" + b"f" * 6000 + b"</integer></dict></plist>"
+    assert text_of(read_dictionary(data), "CFBundleVersion") is None
+
+
+@pytest.mark.parametrize("value", [1 << 70, [object()], {1: "a"}, {"a": "\x01"}])
+def test_what_cannot_be_written_is_our_error(value: object) -> None:
+    with pytest.raises(PlistError):
+        write_plist(value, plistlib.FMT_XML)

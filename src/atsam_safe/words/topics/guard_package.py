@@ -163,10 +163,37 @@ REFERENCES: Final = (
         exit_code=12,
     ),
     Reference(
+        ref="package.writes-system.homes",
+        what=N_("{component}: the package would write in the home folder of somebody (files: {count}, first {path})."),
+        why=N_(
+            "Keys, start-up files and private documents lie there, and no package of an ATSAM component has any file there. "
+            "It was altered, or is not what it claims to be, even with a valid signature."
+        ),
+        next=N_("Do not install it. Download it again from the publisher's site, and show this message to the publisher."),
+        exit_code=12,
+    ),
+    Reference(
         ref="package.writes-own-folder",
         what=N_("{component}: the package writes into this program’s own folder ({path}; such paths: {count})."),
         why=N_("What is needed for going back is kept there. No component has any business in it."),
         next=N_("Do not install this package. Ask the publisher why it writes there."),
+    ),
+    Reference(
+        ref="package.path-collision.together",
+        what=N_(
+            "{component} brings {path}, and {other_component} brings {other}: on a Mac's disk these cannot both be there (such paths: "
+            "{count})."
+        ),
+        why=N_("Which one would remain depends on chance: this is how a checked file is replaced by another, or led elsewhere by a link."),
+        next=N_("Do not install these packages together. Show this message to their publishers."),
+        exit_code=12,
+    ),
+    Reference(
+        ref="package.path-collision.settings",
+        what=N_("{component} brings {path}: on a Mac's disk this is the settings file {other}, which is kept."),
+        why=N_("It would take the place of your settings under another spelling of their name. No genuine package does that."),
+        next=N_("Do not install it, and show this message to its publisher."),
+        exit_code=12,
     ),
     Reference(
         ref="package.unknown-paths",

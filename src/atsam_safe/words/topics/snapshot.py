@@ -240,6 +240,7 @@ REFERENCES: Final = (
 
 # What was asked of the disk before a change, in one line each, when it passed.
 TITLES: Final = {
+    "volume.not-a-folder": N_("Nothing lies where a folder is needed"),
     "volume.link-in-the-way": N_("No link lies on the way to what would be changed"),
     "snapshot.special-file": N_("No device stands where a file would be kept"),
     "snapshot.locked-file": N_("No file that would be changed is locked"),

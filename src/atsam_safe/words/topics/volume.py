@@ -60,6 +60,13 @@ REFERENCES: Final = (
         exit_code=20,
     ),
     Reference(
+        ref="volume.not-a-folder.needed",
+        what=N_("Something else lies where folders are needed (number: {count}): {paths}."),
+        why=N_("What belongs into such a folder could not be put in place. It is told now, while the old files are still there."),
+        next=N_("Find out who put it there; give it another name or move it elsewhere, then start again."),
+        exit_code=20,
+    ),
+    Reference(
         ref="volume.not-a-file",
         what=N_("{path} is not an ordinary file."),
         why=N_("A file is expected there; a folder, device or channel is never opened or removed in its place."),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from atsam_safe.workstation.macos.probe import Probe, all_plists, first_plist
+from atsam_safe.workstation.plists import text_of
 
 if TYPE_CHECKING:
     from atsam_safe.workstation.commands import CommandOutcome
@@ -77,9 +78,9 @@ def parse_package_infos(outcome: CommandOutcome) -> tuple[PackageInfo, ...]:
         infos.append(
             PackageInfo(
                 identifier=value["pkgid"],
-                version=str(value.get("pkg-version", "")),
-                volume=str(value.get("volume", "/")),
-                location=str(value.get("install-location", "")),
+                version=text_of(value, "pkg-version") or "",
+                volume=text_of(value, "volume") or "/",
+                location=text_of(value, "install-location") or "",
                 installed_at=when if isinstance(when, int) else None,
             )
         )

@@ -80,6 +80,7 @@ def parse_right(outcome: CommandOutcome) -> dict[str, Any] | None:
         return None
     try:
         value = plistlib.loads(found)
+        plistlib.dumps(value)  # it is kept to be put back: what cannot be written again is as good as unread
     except Exception:  # noqa: BLE001 - plistlib lets several error types through on a damaged list
         return None
     return value if isinstance(value, dict) else None
