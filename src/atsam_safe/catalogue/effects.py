@@ -36,16 +36,20 @@ def effect_possible(effect: EffectRule, os_version: str | None) -> bool:
 
     So that a file is gone which such a script removes is no damage, whichever release it is.
     """
+    return is_for_os(effect.from_os, effect.below_os, os_version)
+
+
+def is_for_os(from_os: str | None, below_os: str | None, os_version: str | None) -> bool:
+    """True when the macOS family lies between the two; an unreadable release lies in no bounds, and in what has none."""
+    if from_os is None and below_os is None:
+        return True
     try:
-        if effect.from_os is not None or effect.below_os is not None:
-            family = MacosRelease.parse(os_version or "").family
-            if effect.from_os is not None and family < MacosRelease.parse(effect.from_os).family:
-                return False
-            if effect.below_os is not None and family >= MacosRelease.parse(effect.below_os).family:
-                return False
+        family = MacosRelease.parse(os_version or "").family
+        return (from_os is None or family >= MacosRelease.parse(from_os).family) and (
+            below_os is None or family < MacosRelease.parse(below_os).family
+        )
     except VersionError:
         return False
-    return True
 
 
 def script_was_read(component: Component, version: str, os_version: str | None) -> bool:

@@ -227,9 +227,14 @@ class EffectRule(Statement, frozen=True, kw_only=True):
 
 
 class LiveOnlyNote(Statement, frozen=True, kw_only=True):
-    """Something the vendor's scripts do that only a running macOS can do; told to the user on an offline volume."""
+    """Something the vendor's scripts do that only a running macOS can do; told to the user on an offline volume.
+
+    ``from_os``/``below_os``: the macOS families under which they do it; under the others there is nothing to tell.
+    """
 
     id: str
+    from_os: str | None = None
+    below_os: str | None = None
     what_en: str
     what_fr: str
 

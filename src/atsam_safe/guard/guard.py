@@ -68,12 +68,26 @@ def check(
         decision=decision.decision,
         rules=decision.rules,
         bundle=None if candidate.bundle is None else candidate.bundle.id,
+        recognised=_recognised(case),
         target=dict(candidate.resulting),
         replaced=tuple(sorted(candidate.offered)),
         unit=candidate.unit,
         recommended=None if case.recommended is None else case.recommended.id,
         recommended_name=None if case.recommended is None else bundle_text(catalogue, case.recommended),
         exit_code=decision.exit_code,
+    )
+
+
+def _recognised(case: Case) -> str | None:
+    """What the workstation would have, as a person reads it; ``None`` when the packages bring none of the core components."""
+    candidate = case.candidate
+    if not candidate.changed:
+        return None
+    named = case.set_text(candidate.resulting)
+    return (
+        named
+        if candidate.bundle is None or candidate.bundle.build is None
+        else f"{bundle_text(case.catalogue, candidate.bundle)} ({named})"
     )
 
 

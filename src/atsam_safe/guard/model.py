@@ -42,6 +42,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The guard's answer. ``target`` is the resulting set (component → version); ``replaced`` the components that are changed.
 
+    ``recognised``: the resulting set as a person reads it, ``ATSAM 4.41 (Cryptolib CPS 5.1.5, …)``.
+
     ``unit``: the whole unit is removed and installed; otherwise only ``replaced`` is. ``recommended`` names the build that suits
     this workstation. ``exit_code``: 0, 10, 12 or 13 of the contract.
     """
@@ -49,6 +51,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     decision: Literal["accept", "refuse"]
     rules: tuple[RuleResult, ...]
     bundle: str | None = None
+    recognised: str | None = None
     target: dict[str, str] = {}
     replaced: tuple[str, ...] = ()
     unit: bool = True

@@ -296,14 +296,29 @@ def _release_architectures(case: Case) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _of_intel_packages(case: Case) -> list[str]:
-    """Components in packages that name their processors, and no Apple one among them."""
+def _intel(case: Case) -> tuple[list[str], list[str]]:
+    """Components whose programs run on an Apple processor only through Rosetta 2; and those of which only their package says so.
+
+    The programs themselves are the witness. Where none was read, what the catalogue wrote down of the release counts, then the package.
+    """
+    known = _release_architectures(case)
     found: dict[str, None] = {}
+    declared: dict[str, None] = {}
     for part in case.candidate.parts:
-        product = case.inspections[part.package].product
-        if product is not None and product.host_architectures and "arm64" not in product.host_architectures:
+        inspection = case.inspections[part.package]
+        images = inspection.components[part.part].images
+        hosts = inspection.product.host_architectures if inspection.product is not None else ()
+        says_intel = bool(hosts) and "arm64" not in hosts
+        if images:
+            (found if any("arm64" not in image.architectures for image in images) else declared if says_intel else {})[part.component] = (
+                None
+            )
+        elif part.component in known:
+            if "arm64" not in known[part.component]:
+                found[part.component] = None
+        elif says_intel:
             found[part.component] = None
-    return list(found)
+    return list(found), list(declared)
 
 
 def _is_translated(case: Case, hardware: str, offered: Sequence[str]) -> bool:
@@ -342,12 +357,9 @@ def rosetta_missing(case: Case) -> Verdict | None:
         return None
     if os_family_text(case.facts.os) is None:
         return None
-    known = _release_architectures(case)
-    intel = [component for component, architectures in known.items() if "arm64" not in architectures]
-    # A release whose processors nobody wrote down: what its own package says of them is evidence all the same.
-    intel += [component for component in _of_intel_packages(case) if component not in known]
+    intel, declared = _intel(case)
     if not intel:
-        return None
+        return _declared_intel(case, declared)
     named = ", ".join(case.component_name(component) for component in intel)
     evidence = {"components": intel, "hardware": case.facts.os.hardware, "rosetta": case.facts.os.rosetta}
     if case.facts.os.hardware is None:
@@ -355,6 +367,25 @@ def rosetta_missing(case: Case) -> Verdict | None:
     if case.facts.os.rosetta:
         return notice(words="arch.rosetta-missing.present", components=named, evidence=evidence)
     return fail(components=named, evidence=evidence)
+
+
+def _declared_intel(case: Case, declared: list[str]) -> Verdict | None:
+    """Programs for both processors in a package that names Intel's alone: they run, but macOS's installer asks for Rosetta 2 first."""
+    if not declared or case.facts.os.hardware != "arm64" or case.facts.os.rosetta:
+        return None
+    words = "arch.rosetta-missing.declared"
+    named = ", ".join(case.component_name(component) for component in declared)
+    evidence = {"declared": declared, "hardware": case.facts.os.hardware, "rosetta": case.facts.os.rosetta}
+    # on a volume macOS's installer has no part
+    return (
+        notice(words=words, components=named, evidence=evidence)
+        if _is_a_volume(case)
+        else fail(words=words, components=named, evidence=evidence)
+    )
+
+
+def _is_a_volume(case: Case) -> bool:
+    return case.facts.adapter == "offline"
 
 
 RULES: Final = (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from atsam_safe.catalogue.effects import effect_applies
+from atsam_safe.catalogue.effects import effect_applies, is_for_os
 from atsam_safe.catalogue.patterns import canonical, is_below, parents
 from atsam_safe.guard.candidate import is_brought
 from atsam_safe.plan.model import (
@@ -112,7 +112,7 @@ def plan_installation(
     if live:
         phase.steps += _configs_back(phase, catalogue, unique, starts)
     phase.steps += starts
-    notes = () if live else _live_notes(catalogue, unique)
+    notes = () if live else _live_notes(catalogue, unique, ownership.facts.os.version)
     return Installation(
         steps=tuple(phase.steps),
         touched=tuple(sorted(phase.touched.items())),
@@ -307,10 +307,11 @@ def _starts(phase: _Phase, catalogue: Catalogue, parts: Sequence[Part]) -> list[
     return [step for _order, _label, step in found]
 
 
-def _live_notes(catalogue: Catalogue, parts: Sequence[Part]) -> tuple[str, ...]:
-    """What only a running macOS could do for the installed components: told, never pretended."""
+def _live_notes(catalogue: Catalogue, parts: Sequence[Part], os_version: str | None) -> tuple[str, ...]:
+    """What only a running macOS could do for the installed components under this release: told, never pretended."""
     found: list[str] = []
     for identifier in dict.fromkeys(part.component for part in parts):
         component = catalogue.component(identifier)
-        found += [note.id for note in component.live_only] if component is not None else []
+        notes = component.live_only if component is not None else ()
+        found += [note.id for note in notes if is_for_os(note.from_os, note.below_os, os_version)]
     return tuple(found)

@@ -40,6 +40,7 @@ def decision_value(decision: Decision, language: Language) -> dict[str, Any]:
         "recommended": decision.recommended,
         "recommended_name": decision.recommended_name,
         "bundle": decision.bundle,
+        "recognised": decision.recognised,
         "target": decision.target,
         "unit": decision.unit,
         "replaced": list(decision.replaced),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
+from atsam_safe.volume.state_place import DEFAULT_PLACE
 from lab.atsam import ATSAM_VERSIONS, CRYPTOLIB, GALSS, SRVSVCNAM, Sabotage, build_component
 from lab.authority import ANS, SESAM_VITALE, Authority
 from lab.catalogue import write_test_manifests
 from lab.items import file, symlink
 from lab.stage import Stage
-from lab.workstation import lay_out_mojave
+from lab.workstation import lay_out, lay_out_mojave
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,3 +126,34 @@ def test_a_component_signed_by_the_other_publisher_is_refused(separate: Stage, a
     refused = separate.run(*separate.on, "--json", "check", packages).json
     assert refused["exit_code"] == 12
     assert [error["ref"] for error in refused["errors"]] == ["package.wrong-signer"]
+
+
+def test_several_packages_that_are_a_build_together_are_called_by_it(separate: Stage, authority: Authority) -> None:
+    """Each was said to be no known build, three times, while together they are one."""
+    folder = put(separate, authority, ATSAM_VERSIONS["4.41"], form="folder")
+    inspected = separate.run(*separate.on, "inspect", folder).out
+    assert "Ensemble, ces paquets sont ATSAM 4.41." in inspected
+    assert inspected.count("Une partie de la version ATSAM 4.41.") == len(ATSAM_VERSIONS["4.41"])
+    assert "n’est pas une version" not in inspected
+    checked = separate.run(*separate.on, "check", folder).out
+    assert "Le poste aura ensuite ATSAM 4.41 (" in checked
+
+
+ACCEPTED = {GALSS: "3.43.02", CRYPTOLIB: "5.2.1"}
+
+
+def test_a_set_that_was_accepted_is_told_as_accepted_and_no_alarm_for_ever(separate: Stage, authority: Authority) -> None:
+    lay_out(separate.folder / "sonoma", os_version="14.7.4", build="23H420", hardware="x86_64")
+    on = ("--manifests", str(separate.folder / "catalogue"), "--root", str(separate.folder / "sonoma"))
+    folder = put(separate, authority, ACCEPTED, form="folder")
+    assert separate.run(*on, "--yes", "install", folder).code == 10
+    assert separate.run(*on, "--yes", "--accept", "os.unlisted", "install", folder).code == 0
+    for command in ("status", "verify"):
+        answer = separate.run(*on, "--json", command)
+        assert (answer.code, answer.json["data"]["fit"]) == (0, True), command
+        (notice,) = [one for one in answer.json["notices"] if one["ref"] == "set.uncertain-for-os"]
+        assert re.search(r"accepté lors de l’installation du \d\d/\d\d/\d{4} \(os\.unlisted\)", notice["what"])
+        assert "set-macos" not in f"{notice['what']} {notice['why']} {notice['next']}"
+    # what nobody accepted stays an alarm: the record counts, not the set
+    shutil.rmtree(separate.folder / f"sonoma{DEFAULT_PLACE}")
+    assert separate.run(*on, "--json", "status").code == 11

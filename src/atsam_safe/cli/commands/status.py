@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from atsam_safe.cli.consented import told_as_accepted
 from atsam_safe.cli.judging import Judging, unfinished
 from atsam_safe.cli.observing import facts_of
 from atsam_safe.cli.world import catalogue_of
@@ -22,6 +23,7 @@ def run(session: Session, *, card: bool = False) -> CommandResult:
     catalogue = catalogue_of(session)
     facts = facts_of(session, catalogue)
     assessment = assess(facts, catalogue)
+    assessment, _findings = told_as_accepted(session, assessment, assessment.findings)
     if cut_off := unfinished(session):
         fit = assessment.fit and not blocking(cut_off)
         assessment = msgspec.structs.replace(assessment, findings=(*cut_off, *assessment.findings), fit=fit)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from atsam_safe.cli.consented import told_as_accepted
 from atsam_safe.cli.judging import Judging, configuration_since, unfinished
 from atsam_safe.cli.observing import facts_of
 from atsam_safe.cli.world import catalogue_of
@@ -22,6 +23,9 @@ def run(session: Session, *, card: bool = False, bundle: str | None = None) -> C
     catalogue = catalogue_of(session)
     facts = facts_of(session, catalogue, ownership=True)
     verification = verify_against(facts, catalogue, bundle)
+    assessment, findings = told_as_accepted(session, verification.assessment, verification.findings)
+    whole = all(finding.severity != "blocking" for finding in findings)
+    verification = msgspec.structs.replace(verification, assessment=assessment, findings=findings, ok=whole)
     if cut_off := unfinished(session):
         whole = not blocking(cut_off)
         assessment = msgspec.structs.replace(verification.assessment, fit=verification.assessment.fit and whole)

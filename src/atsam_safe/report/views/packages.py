@@ -61,20 +61,25 @@ def explained(value: dict[str, Any]) -> Explained:
 def inspect_view(result: CommandResult, language: Language) -> list[Block]:
     """One part per package, the verdict on its signature first."""
     blocks: list[Block] = []
+    together = result.data.get("together")
+    if together is not None:
+        blocks.append(Verdict(phrase(N_("Together these packages are {build}."), language, build=together["name"]), "good"))
     for package in result.data.get("packages", []):
         if blocks:
             blocks.append(Line(""))
-        blocks += _package(package, language)
+        blocks += _package(package, language, None if together is None else together["name"])
     return blocks
 
 
-def _package(package: dict[str, Any], language: Language) -> list[Block]:
+def _package(package: dict[str, Any], language: Language, together: str | None) -> list[Block]:
     signature = package["signature"]
     words, tone = VERDICTS[signature["verdict"]]
     build = package["build"]
     blocks: list[Block] = [Verdict(f"{package['path']} — {phrase(words, language)}", tone)]
     if build is not None:
         blocks.append(Line(phrase(N_("This is the known build {build}."), language, build=package["build_name"]), 1, "good"))
+    elif together is not None and package["components"]:
+        blocks.append(Line(phrase(N_("A part of {build}."), language, build=together), 1, "good"))
     elif package["components"]:
         blocks.append(Line(phrase(N_("This is not a build that the catalogue knows."), language), 1, "warning"))
     blocks += _identity(package, language)
@@ -182,6 +187,8 @@ def check_view(result: CommandResult, language: Language) -> list[Block]:
         )
     else:
         blocks.append(Verdict(phrase(N_("ACCEPTED: this package can be installed on this workstation."), language), "good"))
+        if data.get("recognised"):
+            blocks.append(Line(phrase(N_("Afterwards the workstation has {set}."), language, set=data["recognised"]), 1))
     blocks += rules_blocks(data["rules"], language)
     if refused and data["recommended"]:
         blocks += [

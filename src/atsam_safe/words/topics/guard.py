@@ -39,6 +39,14 @@ REFERENCES: Final = (
         ),
     ),
     Reference(
+        ref="arch.rosetta-missing.declared",
+        what=N_("The package names Intel processors alone, but its programs are made for Apple's too: {components}."),
+        why=N_("The components run here without Rosetta 2. The installer of macOS itself goes by what the package names and asks for it."),
+        next=N_(
+            "If Rosetta 2 is asked for, install it: “softwareupdate --install-rosetta” in the Terminal. On a volume nothing asks for it."
+        ),
+    ),
+    Reference(
         ref="arch.rosetta-missing.present",
         what=N_("For Intel processors only: {components}. Here they run through Rosetta 2, which is installed."),
         why=N_("If Rosetta 2 is removed one day, they will stop."),

@@ -188,6 +188,22 @@ _SEEN: Final = (
         exit_code=11,
     ),
     Reference(
+        ref="set.uncertain-for-os.accepted",
+        what=N_("It is only presumed that {set} works on {os}; this risk was accepted at the installation of {date} ({accepted})."),
+        why=N_("Nobody has reported it, and you know it."),
+        next=N_("If the card works, change nothing. If not, “atsam-safe rollback” brings the state before this installation back."),
+        exit_code=11,
+    ),
+    Reference(
+        ref="set.wrong-for-os.accepted",
+        what=N_("The installed set is not made for {os}: {set}; this risk was accepted at the installation of {date} ({accepted})."),
+        why=N_(
+            "Components made for another system may not start here even though everything looks installed, and the card be out of reach."
+        ),
+        next=N_("If the card works, change nothing. If not, “atsam-safe rollback” brings the state before this installation back."),
+        exit_code=11,
+    ),
+    Reference(
         ref="set.field-only",
         what=N_("That {set} suits {os} is known from practices; no official document says so."),
         why=N_("What worked elsewhere under this system nearly always works here too, but nobody answers for it."),
