@@ -76,11 +76,10 @@ def _consent(session: Session) -> Consent | None:
 
 
 def _recorded(session: Session) -> Consent | None:
-    # the store is opened for this one question: no other look at a workstation pays for it
-    from atsam_safe.snapshot.state import open_state  # noqa: PLC0415
-    from atsam_safe.snapshot.store import SnapshotStore  # noqa: PLC0415
-    from atsam_safe.transaction.journal import ended_journal  # noqa: PLC0415
-    from atsam_safe.transaction.records import Begin, Ended  # noqa: PLC0415
+    from atsam_safe.snapshot.state import open_state  # noqa: PLC0415 - no other look at a workstation pays for the store
+    from atsam_safe.snapshot.store import SnapshotStore  # noqa: PLC0415 - no other look at a workstation pays for the store
+    from atsam_safe.transaction.journal import ended_journal  # noqa: PLC0415 - no other look at a workstation pays for the store
+    from atsam_safe.transaction.records import Begin, Ended  # noqa: PLC0415 - no other look at a workstation pays for the store
 
     state_dir = None if session.options.state_dir is None else Path(session.options.state_dir).absolute()
     workstation = session.open_workstation(session.options.root)

@@ -42,7 +42,7 @@ def test_every_entry_is_told_in_words(entry: str, language: Language) -> None:
 PARTS = {
     ("atsam-macos-4.41", "fr"): (
         "Lot de composants : ATSAM 4.41 (atsam-macos-4.41)",
-        "macOS 10.14 (confirmé)",
+        "macOS 10.14 (vu en cabinet)",
         "SrvSVCNAM 3.40.02 ou 3.42.02",
         "GIE SESAM-Vitale, 5H8W5749XS (seulement déduit)",
         "Note du catalogue, en anglais : the insurance's site",

@@ -12,48 +12,22 @@ import msgspec
 import pytest
 
 from atsam_safe.plan.model import ScopeEntry
-from atsam_safe.snapshot import KeepPolicy, SnapshotStore, open_state, scope_digest
+from atsam_safe.snapshot import KeepPolicy, SnapshotStore, open_state
 from atsam_safe.snapshot import scope as scope_module
 from atsam_safe.snapshot import store as store_module
 from atsam_safe.snapshot.manifest import ManifestError
-from atsam_safe.snapshot.objects import object_path
-from atsam_safe.volume import Volume
 from atsam_safe.volume.reading import VolumeReader
 from atsam_safe.volume.state_place import default_state_path
 from atsam_safe.words.model import RefusedError, WorkstationError
 from atsam_safe.words.registry import find
-from lab.scopes import SCOPE, SPOILERS, fill, spoil_all_gone
+from lab.kept_volume import Bench
+from lab.scopes import SCOPE, SPOILERS, spoil_all_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from atsam_safe.snapshot.model import Snapshot
-    from atsam_safe.snapshot.state import StateFolder
     from atsam_safe.volume.model import Entry
-
-
-class Bench:
-    """A filled volume with an opened store."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        fill(root)
-        self.volume = Volume(root)
-        self.state: StateFolder = open_state(root)
-        self.store = SnapshotStore(self.state)
-
-    def keep(self, scope: tuple[ScopeEntry, ...] = SCOPE) -> Snapshot:
-        return self.store.create(self.volume, scope, label="before", run_id="run", reason="test")
-
-    def digest(self) -> str:
-        return scope_digest(self.volume, SCOPE)
-
-    def object_of(self, snapshot: Snapshot, path: str) -> Path:
-        state = next(item for item in self.store.manifest(snapshot.id).paths if item.path == path)
-        return self.state.path / object_path(state.sha256 or "")[1:]
-
-    def refs(self) -> set[str]:
-        return {problem.ref for problem in self.store.check().problems}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from atsam_safe.snapshot.manifest import ManifestUnreadableError
 from atsam_safe.volume import primitives
 from atsam_safe.words.model import WorkstationError
-from unit.snapshot.test_snapshot_store import Bench
+from lab.kept_volume import Bench
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -48,7 +48,7 @@ _SEEN: Final = (
         ref="component.rights-missing",
         what=N_("{component}: files that users can no longer read or start: {count}, first {path} (rights {mode} instead of {wanted})."),
         why=N_("The programs that read the cards run with the rights of whoever signs in: without these they fail."),
-        next=N_("Install the right build again with “atsam-safe install”; the present state is kept for going back."),
+        next=_REINSTALL,
         exit_code=11,
     ),
     Reference(
