@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from atsam_safe.cli.commands import check as check_command
+from atsam_safe.cli.observing import facts_of
 from atsam_safe.facts.model import SystemState
 from atsam_safe.guard.model import RunState
 from atsam_safe.words.model import Problem
@@ -96,7 +97,7 @@ def test_a_right_package_is_not_called_wrong(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, code: int, run: RunState, *, elevated: bool, said: str
 ) -> None:
     """Who asks, or when, says nothing of the package."""
-    observed: Callable[..., Facts] = check_command.facts_of
+    observed: Callable[..., Facts] = facts_of
 
     def as_somebody(*arguments: object, **options: object) -> Facts:
         return msgspec.structs.replace(observed(*arguments, **options), system=SystemState(elevated=elevated))
