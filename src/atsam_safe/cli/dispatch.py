@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 _OF_RECOVER: Final = frozenset({"state.other-workstation"})
-"""What is no rule of the guard's, and may be said where that is all there is to say."""
+"""No rule of the guard's: whose a state folder is may be said to ``recover``, and every other command has its own answer to it."""
 
 
 def run(arguments: Sequence[str], open_workstation: Callable[[str | None], Workstation] | None = None) -> int:
@@ -101,7 +101,7 @@ def execute(session: Session, name: str, **arguments: object) -> CommandResult:
 
     A risk that is no rule's is refused whatever the command: one that passed over it would let a slip of the pen stand in a script.
     """
-    accepted = frozenset(session.options.accept) - (_OF_RECOVER if name == "recover" else frozenset())
+    accepted = frozenset(session.options.accept) - _OF_RECOVER
     if accepted:
         importlib.import_module("atsam_safe.guard").validate_accepted(accepted)
     module = importlib.import_module(BY_NAME[name].module)
