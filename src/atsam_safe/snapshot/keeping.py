@@ -66,8 +66,8 @@ def obstacles(
             behind.append(f"{volume.canonical(path)}/")
         elif found is not None and found.kind != "directory":
             no_folders.append(volume.canonical(path))
-    in_the_way = (_links_problem(volume, dict.fromkeys(behind)),) if behind else ()
-    in_the_way += (_no_folders_problem(no_folders),) if no_folders else ()
+    in_the_way = [_links_problem(volume, dict.fromkeys(behind))] if behind else []
+    in_the_way += [_no_folders_problem(no_folders)] if no_folders else []
     return (*in_the_way, *unkeepable(entries, {volume.canonical(item.path) for item in scope}), *others.values())
 
 
