@@ -66,9 +66,9 @@ def obstacles(
             behind.append(f"{volume.canonical(path)}/")
         elif found is not None and found.kind != "directory":
             no_folders.append(volume.canonical(path))
-    links = (_links_problem(volume, dict.fromkeys(behind)),) if behind else ()
-    files = (_no_folders_problem(no_folders),) if no_folders else ()
-    return (*links, *files, *unkeepable(entries, {volume.canonical(item.path) for item in scope}), *others.values())
+    in_the_way = [_links_problem(volume, dict.fromkeys(behind))] if behind else []
+    in_the_way += [_no_folders_problem(no_folders)] if no_folders else []
+    return (*in_the_way, *unkeepable(entries, {volume.canonical(item.path) for item in scope}), *others.values())
 
 
 def unkeepable(entries: Mapping[str, Entry | None], named: Container[str]) -> tuple[Problem, ...]:
