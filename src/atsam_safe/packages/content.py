@@ -118,7 +118,6 @@ class _Walker:
         self._sink = sink
         self._entries: dict[str, PayloadEntry] = {}
         self._seen: set[str] = set()
-        self._files = 0
         self._bytes = 0
         self._world_writable = 0
         self._modes_differ = 0
@@ -132,7 +131,6 @@ class _Walker:
 
     def member(self, member: Member, cpio: CpioReader) -> None:
         """Check one member and read its data."""
-        self._files += member.kind != "directory"
         relative = relative_segments(member.name)
         key = "/".join(relative) or "."
         line = self._line(key, member)
@@ -246,7 +244,8 @@ class _Walker:
             self._warnings.append(f"world-writable:{self._world_writable}")
         if self._modes_differ:
             self._warnings.append(f"bom-modes-differ:{self._modes_differ}")
-        summary = PayloadSummary(files=self._files, bytes=self._bytes, compression=compression)
+        files = sum(entry.kind != "directory" for entry in self._entries.values())
+        summary = PayloadSummary(files=files, bytes=self._bytes, compression=compression)
         return Content(entries=tuple(self._entries.values()), summary=summary, warnings=tuple(self._warnings))
 
     def _resolve(self, inode: tuple[int, int], entry: PayloadEntry, line: BomEntry | None) -> None:

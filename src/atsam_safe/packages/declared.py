@@ -60,7 +60,7 @@ def declare(
     writable = sum(entry.kind != "symlink" and bool(entry.mode & stat.S_IWOTH) for entry in entries)
     if writable:
         warnings.append(f"world-writable:{writable}")
-    summary = PayloadSummary(files=sum(line.kind != "directory" for line in bill.values()), bytes=size, compression=recognise(head, place))
+    summary = PayloadSummary(files=sum(entry.kind != "directory" for entry in entries), bytes=size, compression=recognise(head, place))
     return Content(entries=tuple(entries), summary=summary, warnings=tuple(warnings))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 # where most of what begins with this stands
-_PROBABLE: Final = {"set": "verify", "component": "verify"}
+_PROBABLE: Final = {"set": "installed", "component": "installed"}
 
 
 class DuplicateReferenceError(RuntimeError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from atsam_safe.catalogue.effects import is_for_os
 from atsam_safe.catalogue.load import load_catalogue
 from atsam_safe.words.faults import FAULTS, PLACES
 from lab.atsam import build_atsam
@@ -43,7 +44,7 @@ def test_after_a_success_the_next_step_is_to_try_the_card_and_what_was_not_done_
     assert "Fermez-les" not in said
     for component in load_catalogue().core:
         for note in component.live_only:
-            assert unfolded(note.what_fr) in said, note.id
+            assert (unfolded(note.what_fr) in said) == is_for_os(note.from_os, note.below_os, "10.14.6"), note.id
 
 
 def test_what_a_disk_that_is_not_started_cannot_have_is_said_before_consent_and_in_the_plan_of_a_script(stage: Stage) -> None:

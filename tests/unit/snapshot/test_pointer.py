@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from unit.snapshot.test_snapshot_store import Bench
+from lab.kept_volume import Bench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
