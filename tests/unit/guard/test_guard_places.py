@@ -164,6 +164,9 @@ def test_what_stands_in_the_place_of_something_brought_is_in_the_way(there: Path
         ("/Users/docteur/Library/Theirs", "directory", None),
         ("/Users/nobody/Library/Theirs/a", "file", None),
         ("/Library/Theirs/1.4/own/a", "file", "Somebody's"),
+        # a Mac's disk does not tell them apart
+        ("/library/THEIRS/1.4/Own/a", "file", "Somebody's"),
+        ("/Library/Application Support/Santesocial/FSV/1.40.14/travail/x", "file", "Fournitures SESAM-Vitale (FSV)"),
         ("/Library/Theirs/1.4/other", "file", None),
         ("/usr/local/lib/SHARED.dylib", "file", "org.autre"),
         ("/usr/local/lib/shared.dylib", "directory", None),
