@@ -76,10 +76,11 @@ def _consent(session: Session) -> Consent | None:
 
 
 def _recorded(session: Session) -> Consent | None:
-    from atsam_safe.snapshot.state import open_state  # noqa: PLC0415 - no other look at a workstation pays for the store
-    from atsam_safe.snapshot.store import SnapshotStore  # noqa: PLC0415 - no other look at a workstation pays for the store
-    from atsam_safe.transaction.journal import ended_journal  # noqa: PLC0415 - no other look at a workstation pays for the store
-    from atsam_safe.transaction.records import Begin, Ended  # noqa: PLC0415 - no other look at a workstation pays for the store
+    # the store is opened for this one question: no other look at a workstation pays for it
+    from atsam_safe.snapshot.state import open_state  # noqa: PLC0415 - see above
+    from atsam_safe.snapshot.store import SnapshotStore  # noqa: PLC0415 - see above
+    from atsam_safe.transaction.journal import ended_journal  # noqa: PLC0415 - see above
+    from atsam_safe.transaction.records import Begin, Ended  # noqa: PLC0415 - see above
 
     state_dir = None if session.options.state_dir is None else Path(session.options.state_dir).absolute()
     workstation = session.open_workstation(session.options.root)

@@ -17,6 +17,7 @@ import msgspec
 import typer
 from typer.main import get_command
 
+from atsam_safe.cli import candidates
 from atsam_safe.cli.table import BY_NAME, PROGRAM
 from atsam_safe.words.model import LANGUAGES, Problem, UsageError
 from atsam_safe.words.reference import N_
@@ -49,7 +50,9 @@ app.add_typer(manifests)
 Package = Annotated[str, typer.Argument(metavar="PACKAGE", help=N_("A package, or a folder, .zip or .dmg of packages."))]
 Card = Annotated[bool, typer.Option("--card", help=N_("Also check the CPS card, from the reader to the certificates; no code is asked."))]
 Seconds = Annotated[float | None, typer.Option("--seconds", metavar="SECONDS", min=0, help=N_("When to stop (default: Ctrl+C)."))]
-SnapshotId = Annotated[str, typer.Argument(metavar="SNAPSHOT", help=N_("A snapshot's id (see “snapshots list”)."))]
+SnapshotId = Annotated[
+    str, typer.Argument(metavar="SNAPSHOT", autocompletion=candidates.snapshots, help=N_("A snapshot's id (see “snapshots list”)."))
+]
 
 
 def _languages(incomplete: str) -> list[str]:
@@ -64,7 +67,7 @@ def everything(  # noqa: PLR0913 - one parameter per global option
     manifests_dir: Annotated[str | None, typer.Option("--manifests", metavar="DIR")] = None,
     facts_file: Annotated[str | None, typer.Option("--facts", metavar="FILE")] = None,
     lang: Annotated[str | None, typer.Option("--lang", metavar="fr|en", autocompletion=_languages)] = None,
-    accept: Annotated[list[str] | None, typer.Option("--accept", metavar="RULE")] = None,
+    accept: Annotated[list[str] | None, typer.Option("--accept", metavar="RULE", autocompletion=candidates.acceptable)] = None,
     *,
     json: Annotated[bool, typer.Option("--json")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y")] = False,
@@ -99,7 +102,13 @@ def status(*, card: Card = False) -> Call:
 @app.command("verify", add_help_option=False)
 def verify(
     bundle: Annotated[
-        str | None, typer.Option("--bundle", metavar="ID", help=N_("The set to compare with (default: the one that is installed)."))
+        str | None,
+        typer.Option(
+            "--bundle",
+            metavar="ID",
+            autocompletion=candidates.bundles,
+            help=N_("The set to compare with (default: the one that is installed)."),
+        ),
     ] = None,
     *,
     card: Card = False,
@@ -138,7 +147,10 @@ def rehearse(
 
 @app.command("rollback", add_help_option=False)
 def rollback(
-    snapshot: Annotated[str | None, typer.Argument(metavar="SNAPSHOT", help=N_("A snapshot's id (see “snapshots list”)."))] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Argument(metavar="SNAPSHOT", autocompletion=candidates.snapshots, help=N_("A snapshot's id (see “snapshots list”).")),
+    ] = None,
 ) -> Call:
     """Ask for ``rollback``."""
     return Call("rollback", "rollback", {"snapshot": snapshot})
@@ -254,7 +266,12 @@ def manifests_list() -> Call:
 
 @manifests.command("show", add_help_option=False, help=N_("Show one entry of the catalogue with its source and certainty."))
 def manifests_show(
-    entry: Annotated[str, typer.Argument(metavar="ID", help=N_("A set, a component, a user software or a system of the catalogue."))],
+    entry: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", autocompletion=candidates.entries, help=N_("A set, a component, a user software or a system of the catalogue.")
+        ),
+    ],
 ) -> Call:
     """Ask for ``manifests show``."""
     return Call("manifests", "manifests show", {"action": "show", "entry": entry})
