@@ -67,7 +67,7 @@ def test_what_must_be_known_is_read_before_the_question(stage: Stage, change: st
 
 def test_only_seen_in_practices_is_read_before_the_question(stage: Stage) -> None:
     answer = stage.run(*stage.on, "--lang", "fr", "install", stage.package("ATSAM-4.41.pkg"), stdin="non\n")
-    assert "dans des cabinets" in before_question(answer)
+    assert "D’après des cabinets" in before_question(answer)
 
 
 @pytest.mark.parametrize(
