@@ -34,6 +34,7 @@ PUT_RIGHT_BY_A_BUILD: Final = frozenset(
         "receipts.orphan",
         "component.witnesses-disagree",
         "component.changed",
+        "component.rights-missing",
         "component.files-missing",
         "component.no-receipt",
         "component.version-unknown",

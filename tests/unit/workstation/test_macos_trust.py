@@ -39,7 +39,7 @@ def installed(mac: MacWorld) -> None:
 
 def cut_off(mac: MacWorld) -> None:
     """An installation that was killed in the middle."""
-    mac.run_killed(45, "--yes", "install", mac.package("ATSAM-4.41.pkg"))
+    mac.run_killed(38, "--yes", "install", mac.package("ATSAM-4.41.pkg"))
 
 
 def lose_certificates(mac: MacWorld, **state: object) -> None:
