@@ -28,7 +28,7 @@ def unfinished(session: Session) -> tuple[Finding, ...]:
     A journal or a state folder that cannot be read is told as well: nobody can say then whether there is one. Without a state folder
     nothing more is loaded or opened.
     """
-    place = _state_place(session)
+    place = state_place(session)
     if place is None:
         return ()
     try:
@@ -49,14 +49,14 @@ def unfinished(session: Session) -> tuple[Finding, ...]:
 
 def configuration_since(session: Session, facts: Facts) -> tuple[Finding, ...]:
     """What of the configuration was changed after the last run; nothing more is loaded or opened where there was none."""
-    if _state_place(session) is None:
+    if state_place(session) is None:
         return ()
     found: tuple[Finding, ...] = importlib.import_module("atsam_safe.cli.running").configuration_since(session, facts)
     return found
 
 
-def _state_place(session: Session) -> Path | None:
-    """The state folder, if there is one."""
+def state_place(session: Session) -> Path | None:
+    """Where the state folder of the workstation that the options name lies; ``None`` where there is none, and of a facts file."""
     if session.options.facts is not None:
         return None
     root = Path(session.options.root or os.sep).absolute()

@@ -278,14 +278,11 @@ def _is_signed_with_sha1(certificate: x509.Certificate, issuer: x509.Certificate
     """Apple's root is signed by itself with SHA-1, which the library does not judge: good enough to notice damage, never to trust."""
     try:
         key, algorithm = issuer.public_key(), certificate.signature_hash_algorithm
-        if not isinstance(key, rsa.RSAPublicKey) or key.key_size < _SMALLEST_RSA or not isinstance(algorithm, hashes.SHA1):
-            return None
-        verify_with_key(key, certificate.signature, certificate.tbs_certificate_bytes, algorithm)
     except UnsupportedAlgorithm:
         return None
-    except InvalidSignature:
-        return False
-    return True
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < _SMALLEST_RSA or not isinstance(algorithm, hashes.SHA1):
+        return None
+    return _is_signed_with(key, certificate)
 
 
 def _names_agree(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:

@@ -18,7 +18,7 @@ from atsam_safe.verify.bundles import best_fit, failed_on, os_family_text, recom
 from atsam_safe.verify.configuration import config_findings
 from atsam_safe.verify.dependents import recognise_dependents
 from atsam_safe.verify.essential import minimum_text
-from atsam_safe.verify.examine import Examination
+from atsam_safe.verify.examine import Examination, examined
 from atsam_safe.verify.model import Assessment, ComponentState, Finding
 from atsam_safe.verify.products import by_width, is_wide, version_rank
 from atsam_safe.verify.witnesses import View, release_of
@@ -55,7 +55,7 @@ _OBSTACLES: Final = {
 def assess(facts: Facts, catalogue: Catalogue) -> Assessment:
     """Judge the workstation. Never raises for odd facts: what cannot be read becomes a state or a finding."""
     view = View(facts)
-    examinations = [Examination(component, view, catalogue) for component in catalogue.components if facts.os.family in component.families]
+    examinations = examined(catalogue, view)
     states = tuple(examination.summary() for examination in examinations)
     core = [state for state in states if state.core]
     versions = {state.component: state.version for state in core if state.state != "absent" and state.version is not None}

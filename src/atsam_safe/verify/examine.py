@@ -339,6 +339,12 @@ class Examination:
         )
 
 
+def examined(catalogue: Catalogue, view: View) -> list[Examination]:
+    """Every component that this family of systems can have, examined."""
+    family = view.facts.os.family
+    return [Examination(component, view, catalogue) for component in catalogue.components if family in component.families]
+
+
 def differs(entry: ReceiptEntry, fact: PathFact) -> bool:
     """True when what is there is not what the bill of materials says: another kind, size, link target or, where it was read, content."""
     if fact.kind != entry.kind:

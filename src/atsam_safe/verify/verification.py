@@ -23,7 +23,7 @@ from atsam_safe.verify.aftermath import (
 )
 from atsam_safe.verify.assessment import assess, os_text
 from atsam_safe.verify.bundles import is_bundle, is_release, os_certainty, recommended_bundle
-from atsam_safe.verify.examine import Examination
+from atsam_safe.verify.examine import examined
 from atsam_safe.verify.files import file_findings
 from atsam_safe.verify.model import Assessment, Finding, Verification
 from atsam_safe.verify.products import component_products, product_label
@@ -109,8 +109,7 @@ def verify_against(facts: Facts, catalogue: Catalogue, bundle_id: str | None) ->
 
 def _standing(facts: Facts, catalogue: Catalogue) -> list[Finding]:
     view = View(facts)
-    examinations = [Examination(component, view, catalogue) for component in catalogue.components if facts.os.family in component.families]
-    return [*remains_findings(examinations), *incomplete_dependents(catalogue, view)]
+    return [*remains_findings(examined(catalogue, view)), *incomplete_dependents(catalogue, view)]
 
 
 def _bundle(catalogue: Catalogue, identifier: str) -> Bundle:
